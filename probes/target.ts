@@ -1,0 +1,66 @@
+// What is probed and what one attempt can say. Plain data: no Kubernetes types, no effects.
+
+/** How a host is asked whether it is well. A new kind does not compile until every table names it. */
+export type Probe =
+  | { readonly kind: 'tcp' }
+  | {
+      readonly kind: 'http'
+      readonly scheme: 'http' | 'https'
+      /** Begins with `/`; may carry a query. */
+      readonly path: string
+      readonly headers: readonly HttpHeader[]
+    }
+  | { readonly kind: 'udp'; readonly data: Uint8Array }
+  | { readonly kind: 'grpc'; readonly service: string }
+
+export type ProbeKind = Probe['kind']
+
+export type HttpHeader = { readonly name: string; readonly value: string }
+
+/** Where an attempt goes: an IP literal (IPv6 without brackets) and a port from 1 to 65535. */
+export type Address = { readonly host: string; readonly port: number }
+
+/**
+ * One host of one port entry, with all that its attempts and its verdict depend on.
+ * Durations are milliseconds; thresholds are counts of at least 1.
+ */
+export type Target = Address & {
+  /** Identity across edits of the spec: what its health is remembered under. Unique in one resource. */
+  readonly key: string
+  /** Absent: never probed, always healthy. */
+  readonly probe: Probe | undefined
+  readonly timeoutMs: number
+  readonly periodMs: number
+  readonly fastPeriodMs: number
+  readonly successThreshold: number
+  readonly failureThreshold: number
+}
+
+/**
+ * What one attempt said. `unknown` says more about us than about the host (no descriptor left, no
+ * route, aborted) and counts neither way. Reasons are short and stable: no source ports, no counters.
+ */
+export type Outcome =
+  | { readonly result: 'ok' }
+  | { readonly result: 'failed'; readonly reason: string }
+  | { readonly result: 'unknown'; readonly reason: string }
+
+/**
+ * One attempt. Never rejects for what the target did; resolves soon after `signal` aborts (its value
+ * is then ignored) and holds no socket once it has resolved.
+ */
+export type Prober<P extends Probe = Probe> = (
+  address: Address,
+  probe: P,
+  signal: AbortSignal,
+) => Promise<Outcome>
+
+export const ok: Outcome = { result: 'ok' }
+
+export function failed(reason: string): Outcome {
+  return { result: 'failed', reason }
+}
+
+export function unknown(reason: string): Outcome {
+  return { result: 'unknown', reason }
+}
