@@ -1,0 +1,152 @@
+// The Endpoints of a ClusterEndpoint: healthy hosts in canonical subsets. Pure.
+
+import * as v from 'valibot'
+import type { ClusterEndpoint } from './clusterendpoint.ts'
+import { canonicalAddress } from './hosts.ts'
+import { desiredMetadata, liveMetadataSchema, type Metadata, metadataDrift } from './metadata.ts'
+import type { HostTarget } from './targets.ts'
+
+/** Endpoints as we apply them. `subsets` is always there, even if empty: only so is it ours. */
+export type DesiredEndpoints = {
+  readonly apiVersion: 'v1'
+  readonly kind: 'Endpoints'
+  readonly metadata: Metadata
+  readonly subsets: readonly Subset[]
+}
+
+/** Every address serves every port. */
+export type Subset = {
+  readonly addresses: readonly { readonly ip: string }[]
+  readonly ports: readonly EndpointPort[]
+}
+
+type EndpointPort = { readonly name?: string; readonly port: number; readonly protocol: string }
+
+/** The Endpoints of `cep` when exactly `healthy` answer. Blind to their order. */
+export function desiredEndpoints(
+  cep: ClusterEndpoint,
+  healthy: readonly HostTarget[],
+): DesiredEndpoints {
+  return {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: desiredMetadata(cep),
+    subsets: subsetsOf(
+      healthy.map(({ host, port, servicePort: { name, protocol } }) => ({
+        ip: host,
+        port: { ...(name === '' ? {} : { name }), port, protocol },
+      })),
+    ),
+  }
+}
+
+type Pair = { readonly ip: string; readonly port: EndpointPort }
+
+/** Pairs as subsets: addresses that share the same set of ports share a subset; everything sorted. */
+function subsetsOf(pairs: readonly Pair[]): Subset[] {
+  const portsByIp = new Map<string, Map<string, EndpointPort>>()
+  for (const { ip, port } of pairs) {
+    const ports = portsByIp.get(ip) ?? new Map<string, EndpointPort>()
+    portsByIp.set(ip, ports.set(portText(port), port))
+  }
+  const subsets = new Map<string, { readonly ips: string[]; readonly ports: EndpointPort[] }>()
+  for (const [ip, ports] of portsByIp) {
+    const texts = [...ports.keys()].sort()
+    const key = texts.join()
+    const subset = subsets.get(key) ?? {
+      ips: [],
+      ports: texts.flatMap((text) => ports.get(text) ?? []),
+    }
+    subset.ips.push(ip)
+    subsets.set(key, subset)
+  }
+  return [...subsets.keys()].sort().flatMap((key) => {
+    const subset = subsets.get(key)
+    return subset
+      ? [{ addresses: subset.ips.sort().map((ip) => ({ ip })), ports: subset.ports }]
+      : []
+  })
+}
+
+function portText({ name = '', port, protocol }: EndpointPort): string {
+  return `${name}/${protocol}/${port}`
+}
+
+const addressesSchema = v.nullish(
+  v.array(v.object({ ip: v.pipe(v.string(), v.transform(canonicalAddress)) })),
+  [],
+)
+
+const liveEndpointsSchema = v.pipe(
+  v.object({
+    metadata: liveMetadataSchema,
+    subsets: v.nullish(
+      v.array(
+        v.object({
+          addresses: addressesSchema,
+          notReadyAddresses: addressesSchema,
+          ports: v.nullish(
+            v.array(
+              v.object({
+                name: v.optional(v.string(), ''),
+                port: v.number(),
+                protocol: v.optional(v.string(), 'TCP'),
+              }),
+            ),
+            [],
+          ),
+        }),
+      ),
+      [],
+    ),
+  }),
+  v.transform(({ metadata, subsets }) => ({
+    metadata,
+    /** `ip port` of every ready address: what is published now, whatever the port is called. */
+    published: new Set(
+      subsets.flatMap(({ addresses, ports }) =>
+        addresses.flatMap(({ ip }) => ports.map(({ port }) => publishedKey(ip, port))),
+      ),
+    ),
+    /** The canonical text of the subsets, to compare by. */
+    text: subsetsText(
+      subsetsOf(
+        subsets.flatMap(({ addresses, ports }) =>
+          addresses.flatMap(({ ip }) => ports.map((port) => ({ ip, port }))),
+        ),
+      ),
+      subsets.flatMap(({ notReadyAddresses }) => notReadyAddresses).length,
+    ),
+  })),
+)
+
+/** The part of live Endpoints that we look at. */
+export type LiveEndpoints = v.InferOutput<typeof liveEndpointsSchema>
+
+/** Reads Endpoints as the API server sends them. Throws v.ValiError if they are none. */
+export function readEndpoints(value: unknown): LiveEndpoints {
+  return v.parse(liveEndpointsSchema, value)
+}
+
+/** What of `desired` is not so in `live`, by field; empty when nothing is to be done. */
+export function endpointsDrift(desired: DesiredEndpoints, live: LiveEndpoints): string[] {
+  const drift = metadataDrift(desired.metadata, live.metadata)
+  if (subsetsText(desired.subsets, 0) !== live.text) drift.push('subsets')
+  return drift
+}
+
+/** Whether `target` is among the addresses that `live` publishes. */
+export function isPublished(live: LiveEndpoints, target: HostTarget): boolean {
+  return live.published.has(publishedKey(target.host, target.port))
+}
+
+function publishedKey(ip: string, port: number): string {
+  return `${ip} ${port}`
+}
+
+function subsetsText(subsets: readonly Subset[], notReady: number): string {
+  const text = subsets.map(
+    ({ addresses, ports }) => `${addresses.map(({ ip }) => ip)}=${ports.map(portText)}`,
+  )
+  return notReady === 0 ? text.join(' ') : `${text.join(' ')} +${notReady} not ready`
+}

@@ -1,0 +1,71 @@
+// Which hosts can be published: addresses that Endpoints accept, in one canonical form. Pure.
+
+import { isIPv4, isIPv6 } from 'node:net'
+
+export type HostPolicy = {
+  /** Accept 127.0.0.0/8 and ::1, which a real API server refuses: for the demo and the benchmark. */
+  readonly allowLoopback: boolean
+}
+
+export type JudgedHost =
+  | { readonly ok: true; readonly host: string }
+  | { readonly ok: false; readonly message: string }
+
+/**
+ * The canonical address that `value` names, or why it cannot be published.
+ *
+ * Source: kubernetes pkg/apis/core/validation (ValidateEndpointIP): unspecified, loopback, link-local
+ * and link-local multicast addresses are refused there, and one of them refuses the whole object.
+ */
+export function parseHost(value: unknown, policy: HostPolicy): JudgedHost {
+  if (typeof value !== 'string') return refused(shown(value), 'must be text')
+  const text = value.trim()
+  if (isIPv4(text)) return judgeIPv4(text, policy)
+  if (isIPv6(text)) return judgeIPv6(text, policy)
+  return refused(shown(value), 'must be an IP address')
+}
+
+/** The one form in which we compare addresses: IPv6 in lower case and shortest (RFC 5952), all else as it is. */
+export function canonicalAddress(address: string): string {
+  if (!isIPv6(address) || address.includes('%')) return address
+  // The URL parser is the canonicaliser that is always there.
+  return new URL(`http://[${address}]`).hostname.slice(1, -1)
+}
+
+/** `host:port` as people write it: IPv6 in brackets. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function judgeIPv4(host: string, { allowLoopback }: HostPolicy): JudgedHost {
+  if (host === '0.0.0.0') return refused(host, 'must not be the unspecified address')
+  if (host.startsWith('127.') && !allowLoopback)
+    return refused(host, 'must not be a loopback address')
+  if (host.startsWith('169.254.')) return refused(host, 'must not be a link-local address')
+  if (host.startsWith('224.0.0.'))
+    return refused(host, 'must not be a link-local multicast address')
+  return { ok: true, host }
+}
+
+function judgeIPv6(text: string, { allowLoopback }: HostPolicy): JudgedHost {
+  if (text.includes('%')) return refused(text, 'must not carry a zone')
+  const host = canonicalAddress(text)
+  if (host === '::') return refused(text, 'must not be the unspecified address')
+  if (host === '::1' && !allowLoopback) return refused(text, 'must not be a loopback address')
+  if (host.startsWith('::ffff:'))
+    return refused(text, 'must be written as the IPv4 address it maps')
+  if (/^fe[89ab]/.test(host)) return refused(text, 'must not be a link-local address')
+  if (/^ff.2:/.test(host)) return refused(text, 'must not be a link-local multicast address')
+  return { ok: true, host }
+}
+
+function refused(shownHost: string, rule: string): JudgedHost {
+  return { ok: false, message: `Cannot use host "${shownHost}" as it ${rule}` }
+}
+
+/** At most 64 characters of a value, without control characters: it ends up in status and logs. */
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
+  const clean = text.replace(/\p{Cc}/gu, '?')
+  return clean.length > 64 ? `${clean.slice(0, 63)}…` : clean
+}

@@ -1,0 +1,126 @@
+// Field ownership of server-side apply (metadata.managedFields): who owns what, and how leftovers of
+// other managers become ours, so that our next apply removes them. Pure.
+
+import * as v from 'valibot'
+
+/** A tree of FieldsV1: keys are `f:name` for fields and `k:{...}` for list items, `.` for existence. */
+export type Fields = { readonly [key: string]: Fields }
+
+const fieldsSchema: v.GenericSchema<unknown, Fields> = v.record(
+  v.string(),
+  v.lazy(() => fieldsSchema),
+)
+
+const entrySchema = v.looseObject({
+  manager: v.optional(v.string(), ''),
+  operation: v.optional(v.string(), ''),
+  subresource: v.optional(v.string(), ''),
+  fieldsV1: v.optional(v.unknown()),
+})
+
+type Entry = v.InferOutput<typeof entrySchema>
+
+/** Keys directly under `path` that `manager` owns by apply, without their `f:`. */
+export function ownedKeys(
+  managedFields: readonly unknown[],
+  manager: string,
+  path: readonly string[],
+): string[] {
+  const owned = entriesOf(managedFields).find((entry) => isApplyOf(entry, manager))
+  const fields = at(fieldsOf(owned), path)
+  return Object.keys(fields ?? {}).flatMap((key) => (key.startsWith('f:') ? [key.slice(2)] : []))
+}
+
+/** Items under the list at `path` that anybody but `manager`'s apply owns, or nobody at all. */
+export function foreignItems(
+  managedFields: readonly unknown[],
+  manager: string,
+  path: readonly string[],
+  itemKeys: readonly string[],
+): string[] {
+  const entries = entriesOf(managedFields)
+  const owners = (key: string) => entries.filter((entry) => at(fieldsOf(entry), [...path, key]))
+  return itemKeys.filter((key) => {
+    const own = owners(key)
+    return own.length === 0 || own.some((entry) => !isApplyOf(entry, manager))
+  })
+}
+
+/**
+ * `managedFields` in which `manager` alone owns, by apply, the list items `itemKeys` under `path`:
+ * an apply that does not name them then removes them. All that others own besides stays theirs.
+ *
+ * Source: the idea of client-go util/csaupgrade, which takes everything; here only what must go.
+ */
+export function takeItems(
+  managedFields: readonly unknown[],
+  manager: string,
+  path: readonly string[],
+  itemKeys: readonly string[],
+): unknown[] {
+  const entries = entriesOf(managedFields)
+  const others = entries.flatMap((entry) => {
+    if (isApplyOf(entry, manager)) return []
+    const fieldsV1 = itemKeys.reduce<Fields | undefined>(
+      (fields, key) => fields && without(fields, [...path, key]),
+      fieldsOf(entry),
+    )
+    return fieldsV1 === undefined && entry.fieldsV1 !== undefined ? [] : [{ ...entry, fieldsV1 }]
+  })
+  const ours: Entry = entries.find((entry) => isApplyOf(entry, manager)) ?? {
+    manager,
+    operation: 'Apply',
+    subresource: '',
+    apiVersion: 'v1',
+    fieldsType: 'FieldsV1',
+  }
+  const fieldsV1 = itemKeys.reduce<Fields>(
+    (fields, key) => withItem(fields, [...path, key]),
+    fieldsOf(ours) ?? {},
+  )
+  return [...others, { ...ours, fieldsV1 }]
+}
+
+/** The key of a Service port among the items of `f:spec` `f:ports`. */
+export function portItemKey(port: number, protocol: string): string {
+  return `k:${JSON.stringify({ port, protocol })}`
+}
+
+function entriesOf(managedFields: readonly unknown[]): Entry[] {
+  return managedFields.flatMap((entry) => {
+    const parsed = v.safeParse(entrySchema, entry)
+    return parsed.success ? [parsed.output] : []
+  })
+}
+
+function isApplyOf(entry: Entry, manager: string): boolean {
+  return entry.manager === manager && entry.operation === 'Apply' && entry.subresource === ''
+}
+
+function fieldsOf(entry: { readonly fieldsV1?: unknown } | undefined): Fields | undefined {
+  const parsed = v.safeParse(fieldsSchema, entry?.fieldsV1)
+  return parsed.success ? parsed.output : undefined
+}
+
+function at(fields: Fields | undefined, path: readonly string[]): Fields | undefined {
+  return path.reduce<Fields | undefined>((node, key) => node?.[key], fields)
+}
+
+/** `fields` less the node at `path`; undefined when nothing is left. Emptied parents go too: `{}` would claim them. */
+function without(fields: Fields, path: readonly string[]): Fields | undefined {
+  const [key, ...rest] = path
+  if (key === undefined) return undefined
+  const child = fields[key]
+  if (child === undefined) return fields
+  const { [key]: _, ...others } = fields
+  const kept = without(child, rest)
+  if (kept !== undefined) return { ...others, [key]: kept }
+  return Object.keys(others).some((other) => other !== '.') ? others : undefined
+}
+
+/** `fields` with the item at `path`, owned as a whole. */
+function withItem(fields: Fields, path: readonly string[]): Fields {
+  const [key, ...rest] = path
+  if (key === undefined) return { '.': {}, ...fields }
+  return { ...fields, [key]: withItem(fields[key] ?? {}, rest) }
+}

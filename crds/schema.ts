@@ -1,0 +1,322 @@
+// The one source of what a ClusterEndpoint's spec may say: the CRD's OpenAPI is generated from it
+// (crds/generate.ts), the types are inferred from it, and its defaults are filled here and nowhere else.
+
+import { isIP } from 'node:net'
+import * as v from 'valibot'
+import type { Probe } from '../probes/target.ts'
+
+/** Seconds. A day: longer than anybody means, and far from the 2^31 ms at which timers overflow. */
+const SECONDS_MAX = 86_400
+const THRESHOLD_MAX = 1_000
+/** Bytes. What one IPv4 UDP datagram can carry. */
+const UDP_DATA_BYTES_MAX = 65_507
+
+/** RFC 1123 label, as Service port names must be. */
+const PORT_NAME = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$/
+/** RFC 9110 token. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+/** No control characters except tab, and nothing beyond Latin-1: what one header line can carry. */
+const HEADER_VALUE = /^[\t -~\u00a0-\u00ff]*$/
+/** No control characters. */
+const PATH = /^\P{Cc}*$/u
+
+function count(fallback: number, max: number, text: string) {
+  return v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max)), fallback),
+    v.description(`${text} 0 means the default.`),
+    v.transform((value) => value || fallback),
+  )
+}
+
+function seconds(fallback: number, text: string) {
+  return v.pipe(
+    count(fallback, SECONDS_MAX, text),
+    v.transform((value) => value * 1000),
+  )
+}
+
+const enable = v.pipe(
+  v.optional(v.boolean(), true),
+  v.description('Whether to probe; false counts every host as healthy.'),
+)
+
+const hosts = v.pipe(
+  // Each host is judged on its own (crds/hosts.ts), so that one bad host never costs a good one.
+  v.array(v.pipe(v.unknown(), v.metadata({ type: 'string' }))),
+  v.description('Addresses outside the cluster, IPv4 or IPv6.'),
+)
+
+const tcpSocket = v.pipe(
+  v.object({ enable }),
+  v.description('Healthy when a TCP connection to the host can be opened within the timeout.'),
+)
+
+const httpHeader = v.object({
+  name: v.pipe(
+    v.string(),
+    v.maxLength(256),
+    // Custom messages, because a header may hold a secret and messages end up in status.
+    v.regex(HEADER_NAME, 'Invalid header name: use letters, digits and dashes'),
+    v.description('Header name; canonicalised when sent.'),
+  ),
+  value: v.pipe(
+    v.optional(v.string(), ''),
+    v.maxLength(8192, 'Invalid header value: longer than 8192 characters'),
+    v.check(
+      (value) => HEADER_VALUE.test(value),
+      'Invalid header value: it must not hold control characters or characters beyond Latin-1',
+    ),
+    v.description('Header value. Empty removes User-Agent or Accept.'),
+  ),
+})
+
+const httpGet = v.pipe(
+  v.object({
+    path: v.pipe(
+      v.optional(v.string(), ''),
+      v.maxLength(2048),
+      v.regex(PATH, 'Invalid path: it must not hold control characters'),
+      v.description('Path and query to GET. Default: /'),
+      v.transform((path) => (path.startsWith('/') ? path : `/${path}`)),
+    ),
+    scheme: v.pipe(
+      v.optional(v.picklist(['http', 'https', 'HTTP', 'HTTPS', '']), 'http'),
+      v.description('http or https, in either case. Certificates are not verified.'),
+      v.transform((scheme) => (scheme.toLowerCase() === 'https' ? ('https' as const) : 'http')),
+    ),
+    httpHeaders: v.pipe(
+      v.optional(v.pipe(v.array(httpHeader), v.maxLength(64)), []),
+      v.description('Headers to send; repeated names are sent as repeated lines.'),
+    ),
+  }),
+  v.description('Healthy when an HTTP GET ends with a status from 200 to 399.'),
+)
+
+const udpData = v.pipe(
+  v.union(
+    [v.string(), v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255)))],
+    'Invalid data: use text or an array of bytes from 0 to 255',
+  ),
+  v.description(
+    'What to send: text, or an array of bytes from 0 to 255. Default: an empty datagram.',
+  ),
+  // Without a type: both forms are stored as they are.
+  v.metadata({ 'x-kubernetes-preserve-unknown-fields': true }),
+  v.transform((data) => (typeof data === 'string' ? Buffer.from(data) : Uint8Array.from(data))),
+  v.check(
+    (bytes) => bytes.length <= UDP_DATA_BYTES_MAX,
+    `Invalid data: a datagram holds at most ${UDP_DATA_BYTES_MAX} bytes`,
+  ),
+)
+
+const udpSocket = v.pipe(
+  v.object({ enable, data: v.optional(udpData) }),
+  v.description('Healthy when the host answers a datagram with any datagram.'),
+)
+
+const grpc = v.pipe(
+  v.object({
+    enable,
+    service: v.pipe(
+      v.optional(v.string(), ''),
+      v.maxLength(1024),
+      v.description('Service to ask about. Default: "", the server as a whole.'),
+    ),
+  }),
+  v.description('Healthy when grpc.health.v1.Health/Check answers SERVING. Plaintext.'),
+)
+
+/** The fields of one entry of `spec.ports`, before it is known which probe it means. */
+const portFields = v.object({
+  name: v.pipe(
+    v.optional(v.string(), ''),
+    v.maxLength(63),
+    v.regex(PORT_NAME, 'Invalid name: use lower case letters, digits and dashes (RFC 1123 label)'),
+    v.description(
+      'Name of the Service port; required when there is more than one. Entries with the same name, protocol and port are one Service port.',
+    ),
+  ),
+  protocol: v.pipe(
+    v.optional(v.picklist(['TCP', 'UDP', 'SCTP', '']), 'TCP'),
+    v.description('Protocol of the Service port.'),
+    v.transform((protocol) => (protocol === '' ? ('TCP' as const) : protocol)),
+  ),
+  port: v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(1),
+    v.maxValue(65535),
+    v.description('Port of the Service, from 1 to 65535.'),
+  ),
+  targetPort: v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65535)), 0),
+    v.description('Port on the hosts. 0 or absent: the same as port.'),
+  ),
+  hosts: v.optional(hosts),
+  timeoutSeconds: seconds(1, 'Seconds after which an attempt has failed. Default: 1.'),
+  successThreshold: count(
+    1,
+    THRESHOLD_MAX,
+    'Successes in a row that make a host healthy. Default: 1.',
+  ),
+  failureThreshold: count(
+    3,
+    THRESHOLD_MAX,
+    'Failures in a row that make a host unhealthy. Default: 3.',
+  ),
+  tcpSocket: v.optional(tcpSocket),
+  httpGet: v.optional(httpGet),
+  udpSocket: v.optional(udpSocket),
+  grpc: v.optional(grpc),
+})
+
+type PortFields = v.InferOutput<typeof portFields>
+
+/** The probes that an entry asks for, by the name of the field that asks. */
+function probesOf(fields: PortFields): { readonly field: string; readonly probe: Probe }[] {
+  const { tcpSocket, httpGet, udpSocket, grpc } = fields
+  const probes: { readonly field: string; readonly probe: Probe }[] = []
+  if (tcpSocket?.enable) probes.push({ field: 'tcpSocket', probe: { kind: 'tcp' } })
+  if (httpGet) {
+    const { scheme, path, httpHeaders: headers } = httpGet
+    probes.push({ field: 'httpGet', probe: { kind: 'http', scheme, path, headers } })
+  }
+  if (udpSocket?.enable) {
+    const data = udpSocket.data ?? new Uint8Array()
+    probes.push({ field: 'udpSocket', probe: { kind: 'udp', data } })
+  }
+  if (grpc?.enable) probes.push({ field: 'grpc', probe: { kind: 'grpc', service: grpc.service } })
+  return probes
+}
+
+const port = v.pipe(
+  portFields,
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return
+    const fields = probesOf(dataset.value).map((each) => each.field)
+    if (fields.length <= 1) return
+    addIssue({
+      message: `Invalid probe: an entry has at most one, this has ${fields.join(' and ')}`,
+    })
+  }),
+  v.transform((fields) => ({
+    name: fields.name,
+    protocol: fields.protocol,
+    port: fields.port,
+    targetPort: fields.targetPort || fields.port,
+    hosts: fields.hosts ?? [],
+    timeoutMs: fields.timeoutSeconds,
+    successThreshold: fields.successThreshold,
+    failureThreshold: fields.failureThreshold,
+    probe: probesOf(fields)[0]?.probe,
+  })),
+)
+
+/** One entry of `spec.ports` with its defaults filled. Durations in milliseconds. */
+export type PortEntry = v.InferOutput<typeof port>
+
+/** `spec` of a ClusterEndpoint: its output has every default filled and milliseconds for seconds. */
+export const specSchema = v.pipe(
+  v.object({
+    clusterIP: v.pipe(
+      v.optional(v.string(), ''),
+      v.check(
+        (ip) => ip === '' || ip === 'None' || isIP(ip) !== 0,
+        'Invalid clusterIP: use None (headless), an IP address, or leave it out',
+      ),
+      v.description(
+        'Cluster IP of the Service: None for a headless one, an address to ask for it, absent to have one allocated. Cannot be changed later.',
+      ),
+    ),
+    periodSeconds: seconds(
+      10,
+      'Seconds between attempts on a host whose verdict is settled. Default: 10.',
+    ),
+    fastPeriodSeconds: seconds(
+      1,
+      'Seconds between attempts while the verdict on a host is in doubt; never above periodSeconds. Default: 1.',
+    ),
+    hosts: v.pipe(
+      v.optional(hosts, []),
+      v.description(
+        'Deprecated: hosts for every port that names none of its own. Use ports[].hosts.',
+      ),
+    ),
+    ports: v.pipe(
+      v.array(port),
+      v.minLength(1),
+      v.maxLength(1000),
+      v.description('Ports of the Service, each with its hosts and how they are probed.'),
+    ),
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return
+    const { ports } = dataset.value
+    for (const { index, field, message } of portConflicts(ports)) {
+      addIssue({ message, path: portPath(dataset.value, index, field) })
+    }
+  }),
+  v.transform((spec) => ({
+    clusterIP: spec.clusterIP,
+    periodMs: spec.periodSeconds,
+    fastPeriodMs: Math.min(spec.fastPeriodSeconds, spec.periodSeconds),
+    ports: spec.ports.map((entry, index) => ({
+      ...entry,
+      hosts: entry.hosts.length > 0 ? entry.hosts : spec.hosts,
+      /** Where `hosts` stand in the resource, for messages. */
+      hostsPath: entry.hosts.length > 0 ? `spec.ports[${index}].hosts` : 'spec.hosts',
+    })),
+  })),
+)
+
+/** A spec with every default filled. Durations in milliseconds; hosts still unjudged. */
+export type Spec = v.InferOutput<typeof specSchema>
+
+type PortConflict = {
+  readonly index: number
+  readonly field: 'name' | 'port'
+  readonly message: string
+}
+
+/** What is wrong among Service ports, by the rules of the API server: it would refuse the whole Service. */
+function portConflicts(entries: readonly PortEntry[]): PortConflict[] {
+  const conflicts: PortConflict[] = []
+  const byName = new Map<string, { readonly index: number; readonly socket: string }>()
+  const bySocket = new Map<string, { readonly index: number; readonly name: string }>()
+  for (const [index, { name, protocol, port }] of entries.entries()) {
+    const socket = `${protocol} ${port}`
+    const sameName = byName.get(name)
+    const sameSocket = bySocket.get(socket)
+    if (sameName && sameName.socket !== socket && name !== '') {
+      const message = `Duplicate name "${name}": ports[${sameName.index}] has it for ${sameName.socket}, this for ${socket}`
+      conflicts.push({ index, field: 'name', message })
+    }
+    if (sameSocket && sameSocket.name !== name) {
+      const message = `Duplicate port ${socket}: ports[${sameSocket.index}] has it under the name "${sameSocket.name}"`
+      conflicts.push({ index, field: 'port', message })
+    }
+    byName.set(name, sameName ?? { index, socket })
+    bySocket.set(socket, sameSocket ?? { index, name })
+  }
+  if (bySocket.size <= 1) return conflicts
+  for (const [index, { name }] of entries.entries()) {
+    if (name !== '') continue
+    conflicts.push({ index, field: 'name', message: 'Required when there is more than one port' })
+  }
+  return conflicts
+}
+
+/** Where `spec.ports[index].field` stands, in the form in which valibot tells it. */
+function portPath(
+  spec: { readonly ports: readonly PortEntry[] },
+  index: number,
+  field: PortConflict['field'],
+): [v.IssuePathItem, ...v.IssuePathItem[]] {
+  const entry = spec.ports[index]
+  const item = { type: 'unknown', origin: 'value' } as const
+  return [
+    { ...item, input: spec, key: 'ports', value: spec.ports },
+    { ...item, input: spec.ports, key: index, value: entry },
+    { ...item, input: entry, key: field, value: entry?.[field] },
+  ]
+}

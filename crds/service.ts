@@ -1,0 +1,151 @@
+// The Service of a ClusterEndpoint: what is applied, what is read of a live one, what may not be touched. Pure.
+
+import * as v from 'valibot'
+import type { ClusterEndpoint } from './clusterendpoint.ts'
+import {
+  controllerOf,
+  desiredMetadata,
+  FIELD_MANAGER,
+  type LiveMetadata,
+  liveMetadataSchema,
+  type Metadata,
+  metadataDrift,
+} from './metadata.ts'
+import { foreignItems, portItemKey } from './ownership.ts'
+import type { ServicePort } from './targets.ts'
+
+/** The path of Service ports in FieldsV1. */
+export const PORTS_PATH = ['f:spec', 'f:ports'] as const
+
+/** A Service as we apply it: only fields that we mean. The type is not among them: NodePort stays NodePort. */
+export type DesiredService = {
+  readonly apiVersion: 'v1'
+  readonly kind: 'Service'
+  readonly metadata: Metadata
+  readonly spec: { readonly clusterIP?: string; readonly ports: readonly ServicePort[] }
+}
+
+/** The Service that `ports` of `cep` ask for. Ports are sorted, so that equal specs give equal bytes. */
+export function desiredService(
+  cep: ClusterEndpoint,
+  clusterIP: string,
+  ports: readonly ServicePort[],
+): DesiredService {
+  const sorted = [...ports].sort(byPort)
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: desiredMetadata(cep),
+    spec: { ...(clusterIP === '' ? {} : { clusterIP }), ports: sorted },
+  }
+}
+
+const livePortSchema = v.object({
+  name: v.optional(v.string(), ''),
+  protocol: v.optional(v.string(), 'TCP'),
+  port: v.number(),
+  targetPort: v.optional(v.union([v.number(), v.string()])),
+})
+
+const liveServiceSchema = v.object({
+  metadata: liveMetadataSchema,
+  spec: v.object({
+    type: v.optional(v.string(), 'ClusterIP'),
+    clusterIP: v.optional(v.string(), ''),
+    selector: v.nullish(v.record(v.string(), v.string()), {}),
+    ports: v.nullish(v.array(livePortSchema), []),
+  }),
+})
+
+const managedSchema = v.object({
+  metadata: v.object({ managedFields: v.nullish(v.array(v.unknown()), []) }),
+})
+
+/** The part of a live Service that we look at. */
+export type LiveService = v.InferOutput<typeof liveServiceSchema> & {
+  /** Ports (FieldsV1 item keys) that somebody else owns, or nobody: our apply alone would not remove them. */
+  readonly foreignPorts: readonly string[]
+}
+
+/** Reads a Service as the API server sends it. Throws v.ValiError if it is none. */
+export function readService(value: unknown): LiveService {
+  const live = v.parse(liveServiceSchema, value)
+  const { managedFields } = v.parse(managedSchema, value).metadata
+  const keys = live.spec.ports.map(({ port, protocol }) => portItemKey(port, protocol))
+  return { ...live, foreignPorts: foreignItems(managedFields, FIELD_MANAGER, PORTS_PATH, keys) }
+}
+
+/** What of `desired` is not so in `live`, by field; empty when nothing is to be done. */
+export function serviceDrift(desired: DesiredService, live: LiveService): string[] {
+  const drift = metadataDrift(desired.metadata, live.metadata)
+  const text = (ports: readonly v.InferOutput<typeof livePortSchema>[]) =>
+    ports
+      .map(({ name, protocol, port, targetPort }) => `${protocol} ${port} ${name} ${targetPort}`)
+      .sort()
+  if (text(desired.spec.ports).join() !== text(live.spec.ports).join()) drift.push('ports')
+  return drift
+}
+
+/** Ports of `live` that `desired` does not name and that our apply alone would not remove. */
+export function leftoverPorts(desired: DesiredService, live: LiveService): string[] {
+  const wanted = new Set(
+    desired.spec.ports.map(({ port, protocol }) => portItemKey(port, protocol)),
+  )
+  return live.foreignPorts.filter((key) => !wanted.has(key))
+}
+
+/** Why we must keep our hands off something live, for a condition. */
+export type Refusal = { readonly reason: string; readonly message: string }
+
+/** Why `live` may not be taken over for `cep`; undefined when it may. */
+export function serviceRefusal(
+  cep: ClusterEndpoint,
+  desired: DesiredService,
+  live: LiveService,
+): Refusal | undefined {
+  const { selector, type, clusterIP } = live.spec
+  const controlled = controllerRefusal(cep, 'Service', live.metadata)
+  if (controlled) return controlled
+  if (Object.keys(selector).length > 0) {
+    return refusal(
+      'ServiceHasSelector',
+      'Cannot take over the Service as it has a selector, so its endpoints belong to another controller; remove spec.selector or rename the ClusterEndpoint',
+    )
+  }
+  if (type === 'ExternalName' || type === 'LoadBalancer') {
+    return refusal(
+      'ServiceTypeNotSupported',
+      `Cannot take over the Service as it is of type ${type}; make it ClusterIP or NodePort, or rename the ClusterEndpoint`,
+    )
+  }
+  const asked = desired.spec.clusterIP
+  if (asked !== undefined && asked !== clusterIP) {
+    return refusal(
+      'ClusterIPDiffers',
+      `Cannot change the clusterIP of the Service from ${clusterIP} to ${asked} as it is immutable; set spec.clusterIP to ${clusterIP}, or delete the Service to have it made anew`,
+    )
+  }
+  return undefined
+}
+
+/** Why an object that has a controller may not be taken over for `cep`; undefined when it may. */
+export function controllerRefusal(
+  cep: ClusterEndpoint,
+  kind: 'Service' | 'Endpoints',
+  live: LiveMetadata,
+): Refusal | undefined {
+  const controller = controllerOf(live)
+  if (!controller || controller.uid === cep.metadata.uid) return undefined
+  return refusal(
+    'ControlledByOther',
+    `Cannot take over the ${kind} as ${controller.kind} "${controller.name}" controls it; remove that owner reference or rename the ClusterEndpoint`,
+  )
+}
+
+function refusal(reason: string, message: string): Refusal {
+  return { reason, message }
+}
+
+function byPort(a: ServicePort, b: ServicePort): number {
+  return a.port - b.port || (a.protocol < b.protocol ? -1 : 1)
+}

@@ -1,0 +1,274 @@
+// The status of a ClusterEndpoint: a pure function of what is known. Its texts are stable: while
+// nothing changes, the same bytes come out, so that nothing is written.
+
+import * as v from 'valibot'
+import type { Health } from '../probes/health.ts'
+import { hostPort } from './hosts.ts'
+import type { HostTarget, RefusedHost, ServicePort } from './targets.ts'
+
+/** Rows of `hosts[]` at most; the unhealthy come first. Source: an object must fit etcd's 1.5 MB. */
+export const HOST_ROWS_MAX = 100
+/** Hosts that a condition's message names. */
+const HOSTS_NAMED_MAX = 3
+
+const time = v.pipe(v.string(), v.isoTimestamp())
+
+const conditionSchema = v.object({
+  type: v.pipe(
+    v.string(),
+    v.description('Initialized, SyncServiceReady, SyncEndpointReady or Ready.'),
+  ),
+  status: v.picklist(['True', 'False', 'Unknown']),
+  reason: v.pipe(v.optional(v.string(), ''), v.description('One word for programs.')),
+  message: v.pipe(v.optional(v.string(), ''), v.description('A sentence for people.')),
+  lastTransitionTime: v.pipe(time, v.description('When status last changed.')),
+  observedGeneration: v.optional(v.pipe(v.number(), v.integer())),
+})
+
+const hostSchema = v.object({
+  port: v.pipe(v.string(), v.description('Name of the Service port, or its number.')),
+  host: v.string(),
+  targetPort: v.pipe(v.number(), v.integer()),
+  healthy: v.boolean(),
+  reason: v.pipe(v.optional(v.string()), v.description('Why the host is out.')),
+  since: v.pipe(v.optional(time), v.description('Since when it is healthy, or out.')),
+})
+
+/** `status` of a ClusterEndpoint; the CRD's OpenAPI is generated from it. */
+export const statusSchema = v.object({
+  phase: v.pipe(
+    v.picklist(['Pending', 'Healthy', 'UnHealthy']),
+    v.description('UnHealthy as soon as one host of one port is out.'),
+  ),
+  ready: v.pipe(v.optional(v.string(), ''), v.description('Healthy hosts of all hosts, like 3/4.')),
+  clusterIP: v.pipe(v.optional(v.string()), v.description('Cluster IP of the Service.')),
+  observedGeneration: v.optional(v.pipe(v.number(), v.integer())),
+  conditions: v.optional(v.array(conditionSchema), []),
+  hosts: v.pipe(
+    v.optional(v.array(hostSchema), []),
+    v.description(`One row per port and host, those that are out first; at most ${HOST_ROWS_MAX}.`),
+  ),
+  hostsOmitted: v.optional(
+    v.pipe(v.number(), v.integer(), v.description('Hosts for which hosts[] had no room.')),
+  ),
+})
+
+export type Status = v.InferOutput<typeof statusSchema>
+export type Condition = v.InferOutput<typeof conditionSchema>
+export type HostRow = v.InferOutput<typeof hostSchema>
+
+/** How the last attempt to bring an object up to date ended; undefined when there was none yet. */
+export type SyncState =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: string; readonly message: string }
+  | undefined
+
+/** One host as it is known. */
+export type ObservedHost = { readonly target: HostTarget; readonly health: Health }
+
+export type Observed = {
+  readonly generation: number
+  /** Why the spec cannot be used; empty when it can. */
+  readonly issues: readonly string[]
+  readonly hosts: readonly ObservedHost[]
+  readonly refused: readonly RefusedHost[]
+  readonly ports: readonly ServicePort[]
+  readonly clusterIP: string | undefined
+  readonly service: SyncState
+  readonly endpoints: SyncState
+  /** Whether every host has had its first attempt. */
+  readonly isFirstRoundIn: boolean
+}
+
+/** Reads a status that stands in the cluster, from us or an earlier version; undefined if it is none of ours. */
+export function readStatus(value: unknown): Status | undefined {
+  const parsed = v.safeParse(statusSchema, value)
+  return parsed.success ? parsed.output : undefined
+}
+
+/**
+ * The status of what was observed. `previous` lends the times of conditions that did not change;
+ * `nowMs` is the wall clock, milliseconds since the epoch.
+ */
+export function statusOf(observed: Observed, previous: Status | undefined, nowMs: number): Status {
+  const { hosts, refused, generation } = observed
+  const out = hosts.filter(({ health }) => health.verdict === 'unhealthy')
+  const total = hosts.length + refused.length
+  const rows = [...refused.map(refusedRow), ...hosts.map(hostRow)].sort(byHealthThenName)
+  const omitted = rows.length - HOST_ROWS_MAX
+  const conditions = conditionsOf(observed, out).map((condition) =>
+    withTimes(condition, generation, previous, nowMs),
+  )
+  return {
+    phase: phaseOf(observed, out.length),
+    ready: `${hosts.length - out.length}/${total}`,
+    ...(observed.clusterIP ? { clusterIP: observed.clusterIP } : {}),
+    observedGeneration: generation,
+    conditions,
+    hosts: rows.slice(0, HOST_ROWS_MAX),
+    ...(omitted > 0 ? { hostsOmitted: omitted } : {}),
+  }
+}
+
+/** What is remembered of `target` in a status, for a first health that does not lose its history. */
+export function rowOf(status: Status | undefined, target: HostTarget): HostRow | undefined {
+  const port = portLabel(target.servicePort)
+  return status?.hosts.find(
+    (row) => row.port === port && row.host === target.host && row.targetPort === target.port,
+  )
+}
+
+/** What a Service port is called: its name, or its number when it has none. */
+export function portLabel({ name, port }: ServicePort): string {
+  return name === '' ? String(port) : name
+}
+
+function phaseOf(
+  { issues, refused, hosts, isFirstRoundIn }: Observed,
+  out: number,
+): Status['phase'] {
+  if (issues.length > 0) return 'UnHealthy'
+  if (!isFirstRoundIn) return 'Pending'
+  return out === 0 && refused.length === 0 && hosts.length > 0 ? 'Healthy' : 'UnHealthy'
+}
+
+type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
+
+function conditionsOf(observed: Observed, out: readonly ObservedHost[]): Finding[] {
+  return [
+    initialized(observed),
+    synced('SyncServiceReady', 'Service', observed.service),
+    synced('SyncEndpointReady', 'Endpoints', observed.endpoints),
+    ready(observed, out),
+  ]
+}
+
+function initialized({ issues, refused, hosts }: Observed): Finding {
+  const type = 'Initialized'
+  if (issues.length > 0) {
+    const kept = hosts.length > 0 ? '; the last valid spec stays in force' : ''
+    return { type, status: 'False', reason: 'InvalidSpec', message: `${issues.join('; ')}${kept}` }
+  }
+  if (refused.length > 0) {
+    const messages = refused.map(({ message }) => message)
+    return { type, status: 'False', reason: 'HostsRefused', message: someOf(messages) }
+  }
+  return { type, status: 'True', reason: 'SpecAccepted', message: 'The spec is valid' }
+}
+
+function synced(type: string, what: string, state: SyncState): Finding {
+  if (!state)
+    return {
+      type,
+      status: 'Unknown',
+      reason: 'NotSynced',
+      message: `The ${what} was not written yet`,
+    }
+  if (!state.ok) return { type, status: 'False', reason: state.reason, message: state.message }
+  return { type, status: 'True', reason: 'Synced', message: `The ${what} is up to date` }
+}
+
+function ready(observed: Observed, out: readonly ObservedHost[]): Finding {
+  const type = 'Ready'
+  const { issues, hosts, refused, ports, service, endpoints } = observed
+  if (issues.length > 0 && hosts.length === 0) {
+    return { type, status: 'False', reason: 'InvalidSpec', message: 'See condition Initialized' }
+  }
+  for (const [state, condition] of [
+    [service, 'SyncServiceReady'],
+    [endpoints, 'SyncEndpointReady'],
+  ] as const) {
+    if (state?.ok === false) {
+      return { type, status: 'False', reason: state.reason, message: `See condition ${condition}` }
+    }
+  }
+  if (!observed.isFirstRoundIn) {
+    return {
+      type,
+      status: 'Unknown',
+      reason: 'Probing',
+      message: 'The first round of probes is not in',
+    }
+  }
+  const deserted = ports.filter((port) => !hasHealthyHost(port, observed))
+  const list = someOf(out.map(outText))
+  if (deserted.length > 0) {
+    const names = someOf(deserted.map(portLabel))
+    const why = list === '' ? '' : `; out: ${list}`
+    return {
+      type,
+      status: 'False',
+      reason: 'NoHealthyHost',
+      message: `No healthy host for ${names}${why}`,
+    }
+  }
+  if (out.length > 0) {
+    const healthy = `${hosts.length - out.length} of ${hosts.length + refused.length} hosts are healthy`
+    return { type, status: 'True', reason: 'SomeHostsOut', message: `${healthy}; out: ${list}` }
+  }
+  return { type, status: 'True', reason: 'AllHostsHealthy', message: 'All hosts are healthy' }
+}
+
+function hasHealthyHost({ name, protocol, port }: ServicePort, { hosts }: Observed): boolean {
+  return hosts.some(
+    ({ target: { servicePort }, health }) =>
+      health.verdict === 'healthy' &&
+      servicePort.port === port &&
+      servicePort.protocol === protocol &&
+      servicePort.name === name,
+  )
+}
+
+function outText({ target, health }: ObservedHost): string {
+  const reason = health.reason === '' ? '' : ` (${health.reason})`
+  return `${portLabel(target.servicePort)} ${hostPort(target.host, target.port)}${reason}`
+}
+
+function someOf(texts: readonly string[]): string {
+  const named = texts.slice(0, HOSTS_NAMED_MAX).join(', ')
+  return texts.length > HOSTS_NAMED_MAX
+    ? `${named} and ${texts.length - HOSTS_NAMED_MAX} more`
+    : named
+}
+
+function withTimes(
+  finding: Finding,
+  generation: number,
+  previous: Status | undefined,
+  nowMs: number,
+): Condition {
+  const before = previous?.conditions.find(({ type }) => type === finding.type)
+  const lastTransitionTime =
+    before?.status === finding.status ? before.lastTransitionTime : isoSeconds(nowMs)
+  return { ...finding, lastTransitionTime, observedGeneration: generation }
+}
+
+function hostRow({ target, health }: ObservedHost): HostRow {
+  const healthy = health.verdict === 'healthy'
+  return {
+    port: portLabel(target.servicePort),
+    host: target.host,
+    targetPort: target.port,
+    healthy,
+    ...(healthy || health.reason === '' ? {} : { reason: health.reason }),
+    since: isoSeconds(health.sinceMs),
+  }
+}
+
+function refusedRow({ servicePort, targetPort, host, message }: RefusedHost): HostRow {
+  return { port: portLabel(servicePort), host, targetPort, healthy: false, reason: message }
+}
+
+function byHealthThenName(a: HostRow, b: HostRow): number {
+  if (a.healthy !== b.healthy) return a.healthy ? 1 : -1
+  return compare(a.port, b.port) || compare(a.host, b.host) || a.targetPort - b.targetPort
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** RFC 3339 to the second, as Kubernetes writes times. */
+function isoSeconds(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`
+}

@@ -1,0 +1,296 @@
+// The tick scheduler: one timer for all targets. It decides when to attempt, bounds how many attempts
+// run at once, ends those that are late, and distrusts what happened while the process stood still.
+
+import { type Health, observe, seed } from './health.ts'
+import { dueAfterStallMs, nextDueMs, phaseOf } from './schedule.ts'
+import { failed, type Outcome, type Target, unknown } from './target.ts'
+import { Wheel } from './wheel.ts'
+
+/** One target under watch. Read it freely; only the scheduler writes it. */
+export type Check = {
+  readonly id: string
+  readonly phase: number
+  target: Target
+  health: Health
+  /** Set while an attempt runs or waits for its turn: never two at once on one target. */
+  isBusy: boolean
+  isStopped: boolean
+  slot: number | undefined
+  /** Told after each attempt; `before` is the health that the outcome met. */
+  readonly onOutcome: (check: Check, attempt: Attempt, before: Health) => void
+}
+
+/** One attempt as it ended. Durations in milliseconds. */
+export type Attempt = { readonly outcome: Outcome; readonly durationMs: number }
+
+export type SchedulerOptions = {
+  readonly attempt: (target: Target, signal: AbortSignal) => Promise<Outcome>
+  /** Most attempts at once; each holds a file descriptor. */
+  readonly inFlightMax: number
+  /** A clock that never goes back, milliseconds. */
+  readonly monotonicMs?: () => number
+  /** The time of day, milliseconds since the epoch. */
+  readonly wallMs?: () => number
+}
+
+type Running = {
+  readonly check: Check
+  readonly startMs: number
+  readonly deadlineMs: number
+  readonly controller: AbortController
+  /** The process stood still while this ran: a failure says nothing about the host. */
+  isTainted: boolean
+  isTimedOut: boolean
+}
+
+/** Milliseconds. Coarse enough to cost nothing at rest, fine enough for a timeout of one second. */
+export const TICK_MS = 50
+/** A quiet scheduler still wakes this often, so that a stall is told from sleep. Milliseconds. */
+const SLEEP_MAX_MS = 1000
+/** Late by more than this, the process stood still. A quarter of the shortest timeout there is. Milliseconds. */
+export const STALL_MS = 250
+/** Share of the places in flight that hosts which are failing may hold, so that they never starve the others. */
+const FAILING_SHARE = 0.75
+
+export class Scheduler {
+  readonly #options: Required<SchedulerOptions>
+  readonly #wheel = new Wheel<Check>(TICK_MS)
+  readonly #running = new Set<Running>()
+  #failingRunning = 0
+  /** Checks that are due and wait for a place, first come first served: the well ones and the failing. */
+  readonly #waiting = { well: new Queue<Check>(), failing: new Queue<Check>() }
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** When the pending tick should fire. */
+  #expectedMs = Number.POSITIVE_INFINITY
+  #lastTickMs: number
+  #latenessMs = 0
+  #stalls = 0
+  #isClosed = false
+
+  constructor(options: SchedulerOptions) {
+    this.#options = { monotonicMs: () => performance.now(), wallMs: Date.now, ...options }
+    this.#lastTickMs = this.#options.monotonicMs()
+  }
+
+  /** Starts to watch `target` from `health` on; the first attempt comes with the next tick. */
+  start(id: string, target: Target, health: Health, onOutcome: Check['onOutcome']): Check {
+    const check: Check = {
+      id,
+      phase: phaseOf(id),
+      target,
+      health,
+      isBusy: false,
+      isStopped: false,
+      slot: undefined,
+      onOutcome,
+    }
+    if (target.probe && !this.#isClosed) {
+      this.#wheel.insert(check, this.#options.monotonicMs())
+      this.#arm()
+    }
+    return check
+  }
+
+  /**
+   * Gives a check another form of the same target (probe, thresholds, timeouts); health is kept,
+   * unless there is nothing left to probe, and the next attempt comes at once. An attempt that runs
+   * counts by the new thresholds.
+   */
+  update(check: Check, target: Target): void {
+    check.target = target
+    if (!target.probe && check.health.verdict === 'unhealthy') {
+      check.health = seed('healthy', this.#options.wallMs(), '')
+    }
+    this.#wheel.remove(check)
+    if (check.isBusy || check.isStopped || this.#isClosed || !target.probe) return
+    this.#wheel.insert(check, this.#options.monotonicMs())
+    this.#arm()
+  }
+
+  /** Ends a check: nothing is reported of it any more, an attempt that runs is aborted. */
+  stop(check: Check): void {
+    check.isStopped = true
+    this.#wheel.remove(check)
+    for (const running of this.#running) {
+      if (running.check === check) running.controller.abort()
+    }
+  }
+
+  /** Ends all: aborts what runs; returns when every socket is free. No outcome is reported any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#expectedMs = Number.POSITIVE_INFINITY
+    for (const running of this.#running) running.controller.abort()
+    while (this.#running.size > 0) await Bun.sleep(1)
+  }
+
+  /** How the scheduler fares: for metrics and /healthz. `overdueMs` is how late the pending tick is by now. */
+  stats(): {
+    readonly inFlight: number
+    readonly waiting: number
+    readonly latenessMs: number
+    readonly overdueMs: number
+    readonly stalls: number
+  } {
+    return {
+      inFlight: this.#running.size,
+      waiting: this.#waiting.well.size + this.#waiting.failing.size,
+      latenessMs: this.#latenessMs,
+      overdueMs: Math.max(0, this.#options.monotonicMs() - this.#expectedMs),
+      stalls: this.#stalls,
+    }
+  }
+
+  /** One tick at the present moment. The timer calls it; tests may. */
+  tick(): void {
+    const nowMs = this.#options.monotonicMs()
+    this.#latenessMs = Math.max(0, nowMs - this.#expectedMs)
+    const hasStalled = Number.isFinite(this.#expectedMs) && this.#latenessMs > STALL_MS
+    this.#timer = undefined
+    this.#expectedMs = Number.POSITIVE_INFINITY
+    this.#lastTickMs = nowMs
+    if (hasStalled) this.#taint()
+    this.#expire(nowMs)
+    for (const check of this.#wheel.take(nowMs)) {
+      if (hasStalled) this.#wheel.insert(check, this.#dueAfterStallMs(check, nowMs))
+      else this.#enqueue(check)
+    }
+    this.#drain()
+    this.#arm()
+  }
+
+  #taint(): void {
+    this.#stalls++
+    for (const running of this.#running) running.isTainted = true
+  }
+
+  #dueAfterStallMs(check: Check, nowMs: number): number {
+    return dueAfterStallMs(check.target, check.phase, check.health, nowMs)
+  }
+
+  /** Ends the attempts whose time is up. */
+  #expire(nowMs: number): void {
+    for (const running of this.#running) {
+      if (nowMs < running.deadlineMs) continue
+      running.isTimedOut = true
+      running.controller.abort()
+    }
+  }
+
+  #enqueue(check: Check): void {
+    check.isBusy = true
+    this.#waiting[isFailing(check) ? 'failing' : 'well'].push(check)
+  }
+
+  /** Starts what waits, as far as there are places. */
+  #drain(): void {
+    const { inFlightMax } = this.#options
+    const failingMax = Math.max(1, Math.floor(inFlightMax * FAILING_SHARE))
+    const { well, failing } = this.#waiting
+    while (this.#running.size < inFlightMax && well.size > 0) this.#begin(well.shift())
+    while (
+      this.#running.size < inFlightMax &&
+      this.#failingRunning < failingMax &&
+      failing.size > 0
+    ) {
+      this.#begin(failing.shift())
+    }
+  }
+
+  #begin(check: Check | undefined): void {
+    if (!check) return
+    if (check.isStopped || !check.target.probe) {
+      check.isBusy = false
+      return
+    }
+    const startMs = this.#options.monotonicMs()
+    const running: Running = {
+      check,
+      startMs,
+      deadlineMs: startMs + check.target.timeoutMs,
+      controller: new AbortController(),
+      isTainted: false,
+      isTimedOut: false,
+    }
+    const wasFailing = isFailing(check)
+    this.#running.add(running)
+    if (wasFailing) this.#failingRunning++
+    void this.#options.attempt(check.target, running.controller.signal).then((outcome) => {
+      this.#running.delete(running)
+      if (wasFailing) this.#failingRunning--
+      this.#finish(running, outcome)
+    })
+  }
+
+  #finish(running: Running, said: Outcome): void {
+    const { check } = running
+    check.isBusy = false
+    if (this.#isClosed) return
+    const nowMs = this.#options.monotonicMs()
+    if (!check.isStopped && check.target.probe) {
+      const outcome = this.#judge(running, said, nowMs)
+      const before = check.health
+      check.health = observe(before, outcome, check.target, this.#options.wallMs())
+      const dueMs = nextDueMs(check.target, check.phase, check.health, running.startMs, nowMs)
+      this.#wheel.insert(check, dueMs)
+      check.onOutcome(check, { outcome, durationMs: nowMs - running.startMs }, before)
+    }
+    this.#drain()
+    this.#arm()
+  }
+
+  /** What an attempt is taken to have said, given how it ended and how we were doing meanwhile. */
+  #judge(running: Running, said: Outcome, nowMs: number): Outcome {
+    if (said.result === 'ok' && !running.isTimedOut) return said
+    // A tick that is overdue now has not had its chance to taint this attempt.
+    const isStalled = running.isTainted || nowMs - this.#expectedMs > STALL_MS
+    if (isStalled) return unknown('the prober itself stood still')
+    if (running.isTimedOut) return failed(`timeout after ${running.check.target.timeoutMs / 1000}s`)
+    return said
+  }
+
+  /** Sets the one timer to the next moment at which there is something to do. */
+  #arm(): void {
+    if (this.#isClosed) return
+    if (this.#wheel.isEmpty && this.#running.size === 0) return
+    const nowMs = this.#options.monotonicMs()
+    const wantedMs =
+      this.#running.size > 0 ? this.#lastTickMs + TICK_MS : this.#wheel.nextMs(nowMs, SLEEP_MAX_MS)
+    const dueMs = Math.max(wantedMs, nowMs)
+    if (this.#timer !== undefined) {
+      if (dueMs >= this.#expectedMs) return
+      clearTimeout(this.#timer)
+    }
+    this.#expectedMs = dueMs
+    this.#timer = setTimeout(() => this.tick(), Math.ceil(dueMs - nowMs))
+  }
+}
+
+function isFailing(check: Check): boolean {
+  return check.health.last === 'failed' || check.health.verdict === 'unhealthy'
+}
+
+/** First in, first out, in amortised constant time. */
+class Queue<T> {
+  #items: T[] = []
+  #head = 0
+
+  get size(): number {
+    return this.#items.length - this.#head
+  }
+
+  push(item: T): void {
+    this.#items.push(item)
+  }
+
+  shift(): T | undefined {
+    const item = this.#items[this.#head++]
+    if (this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
+    }
+    return item
+  }
+}
