@@ -1,0 +1,134 @@
+// HTTP: a host is well when the final status is 200-399. Our own GET over plain sockets, not `fetch`:
+// fetch has one process-wide cap of 256 requests (hung hosts would delay the lease), cannot leave out
+// User-Agent, joins repeated headers, and decompresses unless told not to.
+
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { authority, converse } from './dial.ts'
+import { hostHeader, requestBytes } from './http-request.ts'
+import { type ResponseHead, responseReader } from './http-response.ts'
+import {
+  type Address,
+  failed,
+  type HttpHeader,
+  type Outcome,
+  ok,
+  type Probe,
+  type Prober,
+} from './target.ts'
+
+type HttpProbe = Extract<Probe, { kind: 'http' }>
+
+/** One request of the chain. The connection always goes to the target's own host. */
+type Hop = {
+  /** What a Location is resolved against; its hostname is the target's. */
+  readonly url: URL
+  /** Path and query as they are asked for: the first one is the spec's, not normalised. */
+  readonly path: string
+  readonly host: string
+  readonly referer: string | undefined
+}
+
+/** Requests in one attempt, the first included. Source: Go net/http, Kubernetes pkg/probe/http. */
+const REQUESTS_MAX = 10
+
+/** Statuses that redirect a GET; 300, 304 and the like are answers. Source: Go net/http. */
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/**
+ * How long the rest of a body is waited for once the status is known, so that a server can finish and
+ * does not log a broken pipe at every attempt. The status has decided by then: no body fails a host.
+ */
+const DRAIN_MS = 50
+
+/**
+ * GET with the kubelet's rules: redirects are followed on the same host (port and scheme may change),
+ * one to another host counts as success, certificates are never verified, every request has a new
+ * connection. Differs in two things: HTTP/1.1 only, and a body that breaks off changes nothing.
+ * Source: Kubernetes pkg/probe/http; Go net/http Client.do.
+ */
+export const probeHttp: Prober<HttpProbe> = async (address, probe, signal) => {
+  let hop = firstHop(address, probe)
+  for (let requests = 1; ; requests += 1) {
+    const answer = await exchange(address, hop, probe.headers, signal)
+    if ('result' in answer) return answer
+    const { status, location } = answer
+    if (!REDIRECTS.has(status) || location === undefined)
+      return status >= 200 && status < 400 ? ok : failed(`HTTP ${status}`)
+    const url = URL.parse(location, hop.url.href)
+    if (url === null) return failed('malformed Location in a redirect')
+    if (url.hostname !== hop.url.hostname) return ok
+    if (requests === REQUESTS_MAX) return failed(`stopped after ${REQUESTS_MAX} redirects`)
+    if (url.protocol !== 'http:' && url.protocol !== 'https:')
+      return failed('redirect to an unsupported scheme')
+    hop = nextHop(hop, url, location)
+  }
+}
+
+function firstHop(address: Address, probe: HttpProbe): Hop {
+  const path = probe.path.startsWith('/') ? probe.path : `/${probe.path}`
+  return {
+    url: new URL(`${probe.scheme}://${authority(address)}${path}`),
+    path,
+    host: hostHeader(probe.headers) ?? authority(address),
+    referer: undefined,
+  }
+}
+
+/** A Host header of the spec outlives relative redirects only; https does not tell http where it was. */
+function nextHop(from: Hop, url: URL, location: string): Hop {
+  const isRelative = !/^[a-z][a-z0-9+.-]*:/i.test(location)
+  const referer = new URL(from.url)
+  referer.username = referer.password = referer.hash = ''
+  const leavesTls = from.url.protocol === 'https:' && url.protocol === 'http:'
+  return {
+    url,
+    path: url.pathname + url.search,
+    host: isRelative && !location.startsWith('//') ? from.host : url.host,
+    referer: leavesTls ? undefined : referer.href,
+  }
+}
+
+/** Sends one GET on a connection of its own and resolves to the head of the answer. */
+function exchange(
+  address: Address,
+  hop: Hop,
+  headers: readonly HttpHeader[],
+  signal: AbortSignal,
+): Promise<ResponseHead | Outcome> {
+  const request = requestBytes({ ...hop, headers })
+  if ('refused' in request) return Promise.resolve(failed(request.refused))
+  const read = responseReader()
+  return converse<ResponseHead>(
+    () => open(address.host, hop.url),
+    address,
+    signal,
+    (socket, done) => {
+      let head: ResponseHead | undefined
+      const over = () => done(head ?? failed('connection closed before the response'))
+      socket.on(hop.url.protocol === 'https:' ? 'secureConnect' : 'connect', () =>
+        socket.write(request),
+      )
+      socket.on('data', (chunk: Uint8Array) => {
+        const reading = read(chunk)
+        if (reading.state === 'broken') return done(failed(reading.reason))
+        if (reading.state === 'end') return done(reading.head)
+        if (reading.state === 'body' && head === undefined) {
+          head = reading.head
+          const drain = setTimeout(over, DRAIN_MS)
+          socket.on('close', () => clearTimeout(drain))
+        }
+      })
+      socket.on('end', over)
+      socket.on('close', over)
+    },
+  )
+}
+
+function open(host: string, url: URL): Socket {
+  const isTls = url.protocol === 'https:'
+  const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port)
+  if (!isTls) return connectTcp({ host, port })
+  // An empty servername: no SNI, for an IP literal has none and the Host header is not asked (kubelet).
+  return connectTls({ host, port, servername: '', rejectUnauthorized: false })
+}
