@@ -1,0 +1,100 @@
+// Where the files and ports of one control plane are, and the command lines that follow from it.
+
+import { join } from 'node:path'
+import type { Certificates } from './certificates.ts'
+import type { Binaries } from './provision.ts'
+
+export type Layout = {
+  /** Holds everything that the control plane writes. */
+  readonly folder: string
+  readonly binaries: Binaries
+  /** Of the API server, like `v1.20.2`. */
+  readonly version: string
+  readonly certificates: Certificates
+  /** Path of the administrator's kubeconfig. */
+  readonly kubeconfig: string
+  /** Path of the API server's table of tokens. */
+  readonly tokens: string
+  readonly advertiseAddress: string
+  readonly ports: Ports
+}
+
+export type Ports = {
+  readonly etcdClient: number
+  readonly etcdPeer: number
+  readonly apiserver: number
+  readonly controllerManager: number
+}
+
+/** From here on kube-controller-manager has no plain HTTP port, nor the flag that switches it off. */
+const minorWithoutInsecurePort = 24
+
+export function etcdUrl({ ports }: Layout): string {
+  return `http://127.0.0.1:${ports.etcdClient}`
+}
+
+export function apiserverUrl({ ports }: Layout): string {
+  return `https://127.0.0.1:${ports.apiserver}`
+}
+
+export function etcdArgv(layout: Layout): string[] {
+  const peer = `http://127.0.0.1:${layout.ports.etcdPeer}`
+  return [
+    layout.binaries.etcd,
+    '--name=test',
+    `--data-dir=${join(layout.folder, 'etcd')}`,
+    `--listen-client-urls=${etcdUrl(layout)}`,
+    `--advertise-client-urls=${etcdUrl(layout)}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=test=${peer}`,
+    // Data outlives a killed process, not a power failure; that is enough here, and much quicker.
+    '--unsafe-no-fsync',
+  ]
+}
+
+export function apiserverArgv(layout: Layout, more: readonly string[]): string[] {
+  const { certificates } = layout
+  return [
+    layout.binaries.kubeApiserver,
+    `--etcd-servers=${etcdUrl(layout)}`,
+    '--bind-address=127.0.0.1',
+    `--secure-port=${layout.ports.apiserver}`,
+    `--advertise-address=${layout.advertiseAddress}`,
+    `--tls-cert-file=${certificates.serverCert}`,
+    `--tls-private-key-file=${certificates.serverKey}`,
+    `--client-ca-file=${certificates.ca}`,
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-key-file=${certificates.serviceAccountKey}`,
+    `--service-account-signing-key-file=${certificates.serviceAccountKey}`,
+    '--service-cluster-ip-range=10.96.0.0/16',
+    '--authorization-mode=RBAC',
+    `--token-auth-file=${layout.tokens}`,
+    '--disable-admission-plugins=ServiceAccount',
+    '--allow-privileged=true',
+    `--cert-dir=${join(layout.folder, 'apiserver')}`,
+    ...more,
+  ]
+}
+
+export function controllerManagerArgv(
+  layout: Layout,
+  program: string,
+  controllers: readonly string[],
+): string[] {
+  const { kubeconfig } = layout
+  const minor = Number(/^v1\.(\d+)/.exec(layout.version)?.[1])
+  return [
+    program,
+    `--kubeconfig=${kubeconfig}`,
+    `--authentication-kubeconfig=${kubeconfig}`,
+    `--authorization-kubeconfig=${kubeconfig}`,
+    `--controllers=${controllers.join(',')}`,
+    '--use-service-account-credentials=false',
+    '--leader-elect=false',
+    '--bind-address=127.0.0.1',
+    `--secure-port=${layout.ports.controllerManager}`,
+    ...(minor < minorWithoutInsecurePort ? ['--port=0'] : []),
+    `--cert-dir=${join(layout.folder, 'controller-manager')}`,
+  ]
+}
