@@ -6,8 +6,9 @@ import { type Address, failed, type Outcome, unknown } from './target.ts'
 
 /**
  * Runs `talk` on a connecting socket of the attempt's own. The first call of `done` settles the
- * attempt; a socket error or an abort does so in its place. The socket is destroyed before the promise
- * resolves: FIN when all that came was read, and at once when it is still connecting. Never rejects.
+ * attempt; an abort, an error or a close of the socket does so in its place, but the handlers of `talk`
+ * hear of those first. The socket is destroyed before the promise resolves: FIN when all that came was
+ * read, and at once when it is still connecting. Never rejects.
  */
 export function converse<T>(
   open: () => Socket,
@@ -29,14 +30,16 @@ export function converse<T>(
     socket.on('connect', () => {
       connected = true
     })
+    talk(socket, done)
     // Stays for the life of the socket: an error that comes after the end is nobody's news.
     socket.on('error', (error) => {
       done(connected ? transferFailure('read', error) : connectFailure(error, address))
     })
-    talk(socket, done)
-    socket.on('close', () => done(failed('connection closed')))
+    socket.on('close', () => done(CLOSED))
   })
 }
+
+const CLOSED = failed('connection closed before the response')
 
 /** `host:port` as it stands in a URL or a Host header: IPv6 in brackets, without its zone (RFC 6874). */
 export function authority({ host, port }: Address): string {

@@ -35,9 +35,9 @@ export const probeGrpc: Prober<GrpcProbe> = async (address, probe, signal) => {
           settings: { enablePush: false },
         })
         socket.on('close', () => session.destroy())
-        session.on('error', (error) => done(sessionFailure(error)))
+        session.on('error', (error) => done(http2Failure(error)))
         session.on('goaway', (_code, lastStreamId) => {
-          if (lastStreamId === 0) done(failed('HTTP/2 GOAWAY'))
+          if (lastStreamId === 0) done(GOAWAY)
         })
         const stream = session.request({
           ':method': 'POST',
@@ -72,7 +72,7 @@ function readAnswer(stream: ClientHttp2Stream, done: (outcome: Outcome) => void)
     if (bodyBytes > BODY_BYTES_MAX) return done(failed('gRPC response too large'))
     body.push(chunk)
   })
-  stream.on('error', (error) => done(sessionFailure(error)))
+  stream.on('error', (error) => done(http2Failure(error)))
   stream.on('close', () => done(verdict(headers, trailers, Buffer.concat(body))))
 }
 
@@ -81,9 +81,8 @@ function verdict(headers: Headers, trailers: IncomingHttpHeaders, body: Uint8Arr
   const grpcStatus = trailers['grpc-status'] ?? headers['grpc-status']
   if (typeof grpcStatus !== 'string') {
     const status = headers[':status']
-    return failed(
-      status === undefined || status === 200 ? 'no gRPC status in the response' : `HTTP ${status}`,
-    )
+    if (status === undefined) return RESET
+    return failed(status === 200 ? 'no gRPC status in the response' : `HTTP ${status}`)
   }
   if (grpcStatus !== '0') return failed(`grpc ${codeName(grpcStatus)}`)
   const serving = servingStatus(body)
@@ -91,8 +90,14 @@ function verdict(headers: Headers, trailers: IncomingHttpHeaders, body: Uint8Arr
   return serving === 'SERVING' ? ok : failed(`grpc ${serving}`)
 }
 
-function sessionFailure(error: unknown): Outcome {
-  return errorCode(error).startsWith('ERR_HTTP2')
-    ? failed('malformed HTTP/2 response')
-    : transferFailure('read', error)
+const RESET = failed('HTTP/2 stream reset')
+const GOAWAY = failed('HTTP/2 GOAWAY')
+const MALFORMED = failed('malformed HTTP/2 response')
+
+/** Errors of HTTP/2 by what the server did; anything else is the socket's. */
+function http2Failure(error: unknown): Outcome {
+  const code = errorCode(error)
+  if (code === 'ERR_HTTP2_STREAM_ERROR') return RESET
+  if (code === 'ERR_HTTP2_SESSION_ERROR') return GOAWAY
+  return code.startsWith('ERR_HTTP2') ? MALFORMED : transferFailure('read', error)
 }

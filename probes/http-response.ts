@@ -21,7 +21,7 @@ const HEAD_BYTES_MAX = 64 * 1024
 export const BODY_BYTES_MAX = 10 * 1024
 
 const STATUS_LINE = /^HTTP\/\d\.\d +(\d{3})(?: |$)/
-const HEADER_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*:/
+const HEADER_LINE = /^[^\s:][^:]*:/ // Go is no stricter about names that it receives
 const PREFIX = 'HTTP/'
 const CHUNKED_END = '0\r\n\r\n'
 

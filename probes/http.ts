@@ -77,14 +77,15 @@ function firstHop(address: Address, probe: HttpProbe): Hop {
 
 /** A Host header of the spec outlives relative redirects only; https does not tell http where it was. */
 function nextHop(from: Hop, url: URL, location: string): Hop {
-  const isRelative = !/^[a-z][a-z0-9+.-]*:/i.test(location)
+  const isAbsolute = /^[a-z][a-z0-9+.-]*:/i.test(location)
+  const namesHost = isAbsolute || (location.startsWith('//') && from.host === from.url.host)
   const referer = new URL(from.url)
   referer.username = referer.password = referer.hash = ''
   const leavesTls = from.url.protocol === 'https:' && url.protocol === 'http:'
   return {
     url,
     path: url.pathname + url.search,
-    host: isRelative && !location.startsWith('//') ? from.host : url.host,
+    host: namesHost ? url.host : from.host,
     referer: leavesTls ? undefined : referer.href,
   }
 }
@@ -105,7 +106,9 @@ function exchange(
     signal,
     (socket, done) => {
       let head: ResponseHead | undefined
-      const over = () => done(head ?? failed('connection closed before the response'))
+      const over = () => {
+        if (head !== undefined) done(head)
+      }
       socket.on(hop.url.protocol === 'https:' ? 'secureConnect' : 'connect', () =>
         socket.write(request),
       )
@@ -119,7 +122,7 @@ function exchange(
           socket.on('close', () => clearTimeout(drain))
         }
       })
-      socket.on('end', over)
+      socket.on('error', over)
       socket.on('close', over)
     },
   )

@@ -50,7 +50,7 @@ export function startEndlessHeaders(options: Address): Promise<Backend> {
 
 /** 100 Continue for ever. */
 export function startEndlessInterim(options: Address): Promise<Backend> {
-  return startTcp(options, endlessly('', 'HTTP/1.1 100 Continue\r\n\r\n'))
+  return startTcp(options, endlessly('', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(600)))
 }
 
 /** Every page redirects to itself. */
@@ -64,7 +64,8 @@ export function startRedirectLoop(options: Address): Promise<Backend> {
 
 /** Greets with bytes of no protocol, at once and without end. */
 export function startGarbage(options: Address): Promise<Backend> {
-  return startTcp(options, endlessly('', Buffer.from('\x00\xff\x17 220 ready \r\n\x80', 'latin1')))
+  const garbage = '\x00\xff\x17 220 ready \r\n\x80'.repeat(1_000)
+  return startTcp(options, endlessly('', Buffer.from(garbage, 'latin1')))
 }
 
 /** Where a connection is reset: on accept, at the first bytes of the request, or in its answer. */
@@ -105,10 +106,10 @@ export function startEndlessHttp2(options: Address): Promise<Backend> {
     session.on('stream', (stream) => {
       stream.on('error', () => {})
       stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
+      // Not `while (stream.write(...))`: under Bun 1.4.5 an HTTP/2 stream never says that it is full.
       const more = () => {
-        while (!stream.destroyed && stream.write(Buffer.alloc(16 * 1024)));
+        if (!stream.destroyed) stream.write(Buffer.alloc(16 * 1024), () => setImmediate(more))
       }
-      stream.on('drain', more)
       more()
     })
   })
