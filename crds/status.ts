@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import type { Health } from '../probes/health.ts'
 import { hostPort } from './hosts.ts'
 import type { HostTarget, RefusedHost, ServicePort } from './targets.ts'
+import { isoSeconds } from './time.ts'
 
 /** Rows of `hosts[]` at most; the unhealthy come first. Source: an object must fit etcd's 1.5 MB. */
 export const HOST_ROWS_MAX = 100
@@ -266,9 +267,4 @@ function byHealthThenName(a: HostRow, b: HostRow): number {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
-}
-
-/** RFC 3339 to the second, as Kubernetes writes times. */
-function isoSeconds(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`
 }

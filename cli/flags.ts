@@ -1,0 +1,99 @@
+// Flags of the operator, the Go original's among them: one table gives parsing, defaults and --help.
+
+import { parseArgs } from 'node:util'
+
+/** A mistake in how a command was called: one line for people, exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+export type Flag = {
+  readonly name: string
+  readonly short?: string
+  /** What stands for the value in --help; absent for a flag without one. */
+  readonly value?: string
+  readonly fallback: string
+  readonly help: string
+}
+
+export type ParsedFlags = {
+  readonly get: (name: string) => string
+  readonly has: (name: string) => boolean
+  readonly positionals: readonly string[]
+}
+
+/**
+ * Parses `args` by `flags`. Throws UsageError on an unknown flag, a missing value or too many words.
+ * Booleans may be given as `--flag`, `--flag=true` or `--flag=false`, as Go programs take them.
+ */
+export function parseFlags(
+  args: readonly string[],
+  flags: readonly Flag[],
+  positionalsMax = 0,
+): ParsedFlags {
+  const booleans = new Set(flags.filter(({ value }) => value === undefined).map(({ name }) => name))
+  const spelled = args.map((arg) => {
+    // `-v=4`, as Go programs take it.
+    if (/^-[a-z]=/.test(arg)) return `${arg.slice(0, 2)}${arg.slice(3)}`
+    const match = /^--([^=]+)=(true|false)$/.exec(arg)
+    if (!match?.[1] || !booleans.has(match[1])) return arg
+    return match[2] === 'true' ? `--${match[1]}` : `--no-${match[1]}`
+  })
+  const options = Object.fromEntries(
+    flags.map(({ name, short, value }) => [
+      name,
+      { type: value === undefined ? 'boolean' : 'string', ...(short ? { short } : {}) } as const,
+    ]),
+  )
+  const { values, positionals } = parsed(spelled, options)
+  const extra = positionals[positionalsMax]
+  if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"; see --help`)
+  const fallbacks = new Map(flags.map(({ name, fallback }) => [name, fallback]))
+  return {
+    get: (name) => String(values[name] ?? fallbacks.get(name) ?? ''),
+    has: (name) => values[name] !== undefined,
+    positionals,
+  }
+}
+
+function parsed(
+  args: readonly string[],
+  options: NonNullable<Parameters<typeof parseArgs>[0]>['options'],
+) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: options ?? {},
+      allowPositionals: true,
+      allowNegative: true,
+    })
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    throw new UsageError(`${text.split('. ')[0]}; see --help`)
+  }
+}
+
+/** A flag as a whole number from `min` to `max`. Throws UsageError. */
+export function wholeNumber(flags: ParsedFlags, name: string, min: number, max: number): number {
+  const text = flags.get(name)
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
+    throw new UsageError(`--${name} must be a whole number from ${min} to ${max}, not "${text}"`)
+  }
+  return value
+}
+
+/** The lines of --help for `flags`, aligned. */
+export function flagHelp(flags: readonly Flag[]): string {
+  const left = flags.map(({ name, short, value }) => {
+    const lead = short ? `-${short}, ` : '    '
+    return `  ${lead}--${name}${value ? ` ${value}` : ''}`
+  })
+  const width = Math.max(...left.map((text) => text.length)) + 2
+  return flags
+    .map(({ help, value, fallback }, index) => {
+      const shown = value !== undefined && fallback !== '' ? ` (default ${fallback})` : ''
+      return `${(left[index] ?? '').padEnd(width)}${help}${shown}`
+    })
+    .join('\n')
+}

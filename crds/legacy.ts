@@ -1,0 +1,15 @@
+// What earlier versions of this product left on resources. Pure.
+
+/**
+ * The finalizers that are not ours to keep: earlier versions set them, and without the old controller
+ * they would make every deletion hang.
+ */
+export function withoutLegacyFinalizers(finalizers: readonly string[]): string[] {
+  return finalizers.filter((finalizer) => !isLegacy(finalizer))
+}
+
+function isLegacy(finalizer: string): boolean {
+  return (
+    finalizer === 'sealos.io/cluster-endpoints.finalizers' || finalizer.startsWith('sealyun.com/')
+  )
+}

@@ -1,0 +1,45 @@
+// How long to wait after failures: exponential with jitter, Retry-After honoured, cut short when the
+// API server is found to be back.
+
+import type { ApiClient } from './client.ts'
+import { ApiError } from './errors.ts'
+
+/** Milliseconds. Source: client-go tools/cache/reflector.go: 0.8 s doubling to 30 s, jitter factor 1. */
+const BASE_MS = 800
+const CAP_MS = 30_000
+
+/** Milliseconds to wait after the `failures`-th failure in a row (1 = the first). `random` is from 0 up to 1. */
+export function backoffMs(failures: number, error?: unknown, random = Math.random()): number {
+  const exponential = Math.min(BASE_MS * 2 ** Math.min(failures - 1, 10), CAP_MS)
+  const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
+  return Math.max(exponential * (1 + random), asked)
+}
+
+/** Waits that long, or until the API server is back in reach, or until `signal` aborts. Never rejects. */
+export async function backOff(
+  failures: number,
+  error: unknown,
+  client: Pick<ApiClient, 'whenReachable'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const waitMs = backoffMs(failures, error)
+  if (error instanceof ApiError) return await pause(waitMs, signal)
+  const first = Math.min(waitMs, BASE_MS)
+  await pause(first, signal)
+  const done = new AbortController()
+  const either = AbortSignal.any([signal, done.signal])
+  await Promise.race([pause(waitMs - first, either), client.whenReachable(either)])
+  done.abort()
+}
+
+/** Waits `ms`, or until `signal` aborts. Never rejects. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted || ms <= 0) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  const onAbort = () => resolve()
+  signal.addEventListener('abort', onAbort, { once: true })
+  await promise
+  clearTimeout(timer)
+  signal.removeEventListener('abort', onAbort)
+}

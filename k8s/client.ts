@@ -1,0 +1,218 @@
+// Requests to the API server, by Bun's fetch. Separate connections for separate purposes, so that a
+// dead one is not found out one request at a time, and a slow watch never holds a write.
+
+import * as v from 'valibot'
+import type { ClusterConfig } from './config.ts'
+import { ApiError, messageOf, NetworkError } from './errors.ts'
+
+/** Which connections a request uses: writes and reads, watches, or the leader's lease. */
+export type Channel = 'main' | 'watch' | 'lease'
+
+export type ApiRequest = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly query?: Readonly<Record<string, string>>
+  readonly body?: unknown
+  readonly contentType?: string
+  readonly channel?: Channel
+  /** Milliseconds for the whole answer. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export type ApiClient = {
+  /** The parsed JSON of a successful answer. Throws ApiError or NetworkError; the signal's reason when aborted. */
+  readonly request: (request: ApiRequest) => Promise<unknown>
+  /** The body of a successful GET as it arrives, without any timeout: the caller has its own watchdogs. */
+  readonly stream: (
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ) => Promise<AsyncIterable<Uint8Array>>
+  /** Resolves when the API server answers again after it was out of reach; at once if it is in reach. */
+  readonly whenReachable: (signal: AbortSignal) => Promise<void>
+}
+
+export type ClientOptions = {
+  readonly userAgent: string
+  /** Told of each answer; status 0 means that there was none. */
+  readonly onAnswer?: (method: string, path: string, status: number) => void
+}
+
+/** Milliseconds. Source: longer than any answer of a healthy API server, short enough to try again. */
+const REQUEST_TIMEOUT_MS = 15_000
+/** Milliseconds a Retry-After may ask for at most. */
+const RETRY_AFTER_MAX_MS = 60_000
+/** Characters of an error answer that end up in messages. */
+const ERROR_LENGTH_MAX = 512
+
+export function createClient(config: ClusterConfig, options: ClientOptions): ApiClient {
+  const { userAgent, onAnswer = () => {} } = options
+  const sessions: Record<Channel, Bun.FetchSession> = {
+    main: newSession(config),
+    watch: newSession(config),
+    lease: newSession(config),
+  }
+  const reach = createReach()
+
+  async function send(request: ApiRequest, signal: AbortSignal, accept: string): Promise<Response> {
+    const { method, path, query = {}, body, channel = 'main' } = request
+    const { headers, tls } = await config.credentials()
+    const url = `${config.server}${path}${queryText(query)}`
+    const session = sessions[channel]
+    let response: Response
+    try {
+      response = await session.fetch(url, {
+        method,
+        signal,
+        tls,
+        // Our own deadlines are kept by `signal`; Bun's idle timeout would end quiet watches.
+        timeout: false,
+        redirect: 'error',
+        headers: {
+          ...headers,
+          Accept: accept,
+          'User-Agent': userAgent,
+          ...(body === undefined
+            ? {}
+            : { 'Content-Type': request.contentType ?? 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+    } catch (cause) {
+      throw lost(request, cause)
+    }
+    reach.isReached()
+    onAnswer(method, path, response.status)
+    if (response.ok) return response
+    if (response.status === 401) config.forget()
+    throw await errorOf(response)
+  }
+
+  /** The connection failed: drop all that share its fate, remember that the server is out of reach. */
+  function lost(request: ApiRequest, cause: unknown): unknown {
+    const { method, path, channel = 'main', signal } = request
+    if (signal?.aborted) return signal.reason
+    sessions[channel].close()
+    reach.isLost()
+    onAnswer(method, path, 0)
+    if (cause instanceof NetworkError) return cause
+    return new NetworkError(`${method} ${path}: ${messageOf(cause)}`, { cause })
+  }
+
+  async function once(request: ApiRequest): Promise<unknown> {
+    const { method, path, signal, timeoutMs = REQUEST_TIMEOUT_MS } = request
+    const deadline = new AbortController()
+    const timer = setTimeout(
+      () =>
+        deadline.abort(new NetworkError(`${method} ${path}: no answer in ${timeoutMs / 1000}s`)),
+      timeoutMs,
+    )
+    try {
+      const either = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal
+      const response = await send(request, either, 'application/json')
+      try {
+        return await response.json()
+      } catch (cause) {
+        throw lost(request, cause)
+      }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    async request(request) {
+      try {
+        return await once(request)
+      } catch (error) {
+        // Reads and applies are idempotent: what was lost on a connection that had died is sent once more.
+        const isIdempotent = request.method === 'GET' || request.method === 'PATCH'
+        if (!isIdempotent || !(error instanceof NetworkError) || !isReset(error)) throw error
+        return await once(request)
+      }
+    },
+    async stream(path, query, signal) {
+      const request: ApiRequest = { method: 'GET', path, query, channel: 'watch', signal }
+      const response = await send(request, signal, 'application/json')
+      const { body } = response
+      if (!body) throw new NetworkError(`GET ${path}: an answer without a body`)
+      return (async function* () {
+        try {
+          yield* body
+        } catch (cause) {
+          throw lost(request, cause)
+        }
+      })()
+    },
+    whenReachable: reach.wait,
+  }
+}
+
+function newSession({ proxy }: ClusterConfig): Bun.FetchSession {
+  return new Bun.FetchSession({ proxy: proxy ?? false })
+}
+
+function queryText(query: Readonly<Record<string, string>>): string {
+  const text = new URLSearchParams(query).toString()
+  return text === '' ? '' : `?${text}`
+}
+
+function isReset(error: NetworkError): boolean {
+  const code = error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ConnectionClosed'
+}
+
+const statusSchema = v.object({
+  reason: v.optional(v.string(), ''),
+  message: v.optional(v.string(), ''),
+})
+
+async function errorOf(response: Response): Promise<ApiError> {
+  const text = await response.text().catch(() => '')
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), statusSchema), text)
+  const { reason, message } = parsed.success ? parsed.output : { reason: '', message: '' }
+  const told = (message || `HTTP ${response.status}`).slice(0, ERROR_LENGTH_MAX)
+  return new ApiError(
+    response.status,
+    reason,
+    told,
+    retryAfterMs(response.headers.get('retry-after')),
+  )
+}
+
+/** Retry-After in milliseconds: seconds or an HTTP date, bounded; undefined if absent or garbage. */
+export function retryAfterMs(header: string | null, nowMs = Date.now()): number | undefined {
+  if (header === null || header.trim() === '') return undefined
+  const wanted = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - nowMs
+  if (Number.isNaN(wanted)) return undefined
+  return Math.min(Math.max(wanted, 0), RETRY_AFTER_MAX_MS)
+}
+
+type Reach = {
+  readonly isReached: () => void
+  readonly isLost: () => void
+  readonly wait: (signal: AbortSignal) => Promise<void>
+}
+
+/** Whether the API server is in reach, so that whoever waits for it goes on when the first one finds it. */
+function createReach(): Reach {
+  let back: PromiseWithResolvers<void> | undefined
+  return {
+    isReached: () => {
+      back?.resolve()
+      back = undefined
+    },
+    isLost: () => {
+      back ??= Promise.withResolvers()
+    },
+    wait: async (signal) => {
+      if (!back || signal.aborted) return
+      const aborted = Promise.withResolvers<void>()
+      const onAbort = () => aborted.resolve()
+      signal.addEventListener('abort', onAbort, { once: true })
+      await Promise.race([back.promise, aborted.promise])
+      signal.removeEventListener('abort', onAbort)
+    },
+  }
+}

@@ -1,0 +1,256 @@
+// Joins the rest: watches feed caches and mark work, probes mark work, and the work brings one resource
+// at a time up to date. Caches stay warm always; probing and writing happen only while leading.
+
+import { readEndpoints } from '../crds/endpoints.ts'
+import { type HostPolicy, hostPort } from '../crds/hosts.ts'
+import { withoutLegacyFinalizers } from '../crds/legacy.ts'
+import { MANAGED_LABEL, MANAGED_VALUE } from '../crds/metadata.ts'
+import { readService } from '../crds/service.ts'
+import type { Condition, Status } from '../crds/status.ts'
+import { attempt } from '../probes/probers.ts'
+import { Scheduler } from '../probes/scheduler.ts'
+import { backoffMs } from './backoff.ts'
+import type { ApiClient } from './client.ts'
+import { messageOf, statusOfError } from './errors.ts'
+import { createRecorder } from './events.ts'
+import { createLiveCache } from './live.ts'
+import type { Log } from './log.ts'
+import type { ResourceMetrics } from './metrics.ts'
+import { CLUSTER_ENDPOINTS, keyOf, publishedCollection } from './paths.ts'
+import { createWorkQueue, type WorkQueue } from './queue.ts'
+import { type Reflector, startReflector } from './reflector.ts'
+import { Resource, readSeen, type Seen } from './resource.ts'
+import { type SyncContext, type SyncResult, standingOf, statusNow, syncObjects } from './sync.ts'
+import { createWriter } from './writer.ts'
+
+export type ControllerOptions = {
+  readonly client: ApiClient
+  readonly log: Log
+  readonly policy: HostPolicy
+  /** Resources brought up to date at once. */
+  readonly concurrency: number
+  /** Attempts at once. */
+  readonly inFlightMax: number
+  /** Who we are in Events: the pod's name. */
+  readonly instance: string
+  /** Ends the watches. */
+  readonly signal: AbortSignal
+}
+
+export type Controller = {
+  /** Resolves when all caches are filled. */
+  readonly synced: Promise<unknown>
+  /** Resolves when all watches have ended. */
+  readonly done: Promise<unknown>
+  /** Probes and publishes until `signal` aborts; resolves when nothing is under way any more. */
+  readonly lead: (signal: AbortSignal) => Promise<void>
+  readonly resources: () => Iterable<ResourceMetrics>
+  readonly schedulerStats: () => ReturnType<Scheduler['stats']>
+  readonly queueStats: () => ReturnType<WorkQueue['stats']>
+  readonly reflectors: Readonly<Record<string, Reflector>>
+}
+
+/** Milliseconds after which something that was refused is looked at again: nobody tells us of objects that are not ours. */
+const REFUSED_RECHECK_MS = 30_000
+
+export function startController(options: ControllerOptions): Controller {
+  const { client, log, signal } = options
+  let leading: Leading | undefined
+  const onNews = (key: string) => leading?.queue.mark(key)
+  const onUnreadable = (error: unknown) =>
+    log.error('cannot read an object of the API server', { reason: messageOf(error) })
+
+  const seen = createLiveCache({ read: readSeen, onNews, onUnreadable })
+  const services = createLiveCache({ read: readService, onNews, onUnreadable })
+  const endpoints = createLiveCache({ read: readEndpoints, onNews, onUnreadable })
+  const labelSelector = `${MANAGED_LABEL}=${MANAGED_VALUE}`
+  const shared = { client, log, signal }
+  const reflectors = {
+    clusterendpoints: startReflector({ ...shared, path: CLUSTER_ENDPOINTS, ...seen }),
+    services: startReflector({
+      ...shared,
+      path: publishedCollection('services'),
+      labelSelector,
+      ...services,
+    }),
+    endpoints: startReflector({
+      ...shared,
+      path: publishedCollection('endpoints'),
+      labelSelector,
+      ...endpoints,
+    }),
+  }
+  const all = Object.values(reflectors)
+
+  return {
+    synced: Promise.all(all.map(({ synced }) => synced)),
+    done: Promise.all(all.map(({ done }) => done)),
+    lead: async (until) => {
+      leading = startLeading(options, { seen, services, endpoints }, until)
+      for (const key of seen.keys()) leading.queue.mark(key, 0)
+      await leading.done
+      leading = undefined
+    },
+    resources: () => leading?.metrics() ?? [],
+    schedulerStats: () => leading?.scheduler.stats() ?? idleScheduler,
+    queueStats: () => leading?.queue.stats() ?? { pending: 0, running: 0 },
+    reflectors,
+  }
+}
+
+const idleScheduler = { inFlight: 0, waiting: 0, latenessMs: 0, overdueMs: 0, stalls: 0 }
+
+type Caches = Pick<SyncContext, 'services' | 'endpoints'> & {
+  readonly seen: ReturnType<typeof createLiveCache<Seen>>
+}
+
+type Leading = {
+  readonly queue: WorkQueue
+  readonly scheduler: Scheduler
+  readonly done: Promise<void>
+  readonly metrics: () => Iterable<ResourceMetrics>
+}
+
+/** All that exists only while leading. */
+function startLeading(options: ControllerOptions, caches: Caches, signal: AbortSignal): Leading {
+  const { client, log, policy, concurrency, inFlightMax, instance } = options
+  const writer = createWriter(client, signal)
+  const recorder = createRecorder(writer, log, instance)
+  const scheduler = new Scheduler({ attempt, inFlightMax })
+  const context: SyncContext = { client, writer, log, signal, ...caches }
+  const resources = new Map<string, Resource>()
+  const queue = createWorkQueue({ concurrency, work })
+
+  async function work(key: string): Promise<void> {
+    const seen = caches.seen.get(key)
+    const known = resources.get(key)
+    if (known && known.metadata.uid !== seen?.metadata.uid) drop(key, known)
+    if (!seen) return
+    const resource = resources.get(key) ?? adoptable(key, seen)
+    try {
+      const result = await bringUpToDate(resource, seen)
+      resource.failures = result === 'failed' ? resource.failures + 1 : 0
+      if (result === 'failed') queue.mark(key, backoffMs(resource.failures))
+      if (result === 'refused') queue.mark(key, REFUSED_RECHECK_MS)
+      if (result === 'settling') queue.mark(key, resource.settleInMs())
+    } catch (error) {
+      if (signal.aborted) return
+      resource.failures++
+      const waitMs = backoffMs(resource.failures, error)
+      const { namespace, name } = seen.metadata
+      log.warn('cannot bring up to date; trying again', {
+        namespace,
+        name,
+        reason: messageOf(error),
+        inSeconds: Math.round(waitMs / 1000),
+      })
+      queue.mark(key, waitMs)
+    }
+  }
+
+  function adoptable(key: string, seen: Seen): Resource {
+    const { namespace, name } = seen.metadata
+    const resource = new Resource(seen, {
+      scheduler,
+      policy,
+      onNews: () => queue.mark(key),
+      onAttempt: (target, { outcome, durationMs }) =>
+        log.debug('attempt', {
+          namespace,
+          name,
+          target: hostPort(target.host, target.port),
+          probe: target.probe?.kind,
+          result: outcome.result,
+          reason: outcome.result === 'ok' ? undefined : outcome.reason,
+          ms: Math.round(durationMs),
+        }),
+    })
+    resources.set(key, resource)
+    return resource
+  }
+
+  function drop(key: string, resource: Resource): void {
+    resource.stop()
+    resources.delete(key)
+    recorder.forget(resource)
+  }
+
+  async function bringUpToDate(resource: Resource, seen: Seen): Promise<SyncResult | 'settling'> {
+    const { metadata } = seen
+    const cep = { metadata }
+    const finalizers = withoutLegacyFinalizers(metadata.finalizers)
+    if (finalizers.length < metadata.finalizers.length) {
+      const { namespace, name } = metadata
+      log.info('removing finalizers of an earlier version', { namespace, name })
+      await writer.setFinalizers(metadata, finalizers)
+    }
+    if (metadata.deletionTimestamp !== undefined) {
+      resource.stop()
+      return 'gone'
+    }
+    if (!resource.isAdopted) resource.adopt((await standingOf(context, cep)).endpoints)
+    resource.update(seen, caches.endpoints.get(keyOf(metadata)))
+    if (resource.settleInMs() > 0) return 'settling'
+
+    const result = resource.hasPlan ? await syncObjects(context, cep, resource) : 'done'
+    if (result === 'gone') return result
+    tellTransitions(resource)
+    await writeStatus(resource)
+    return result
+  }
+
+  function tellTransitions(resource: Resource): void {
+    const transitions = resource.takeTransitions()
+    const { namespace, name } = resource.metadata
+    for (const { target, isHealthy, reason } of transitions) {
+      const told = { namespace, name, target: hostPort(target.host, target.port) }
+      if (isHealthy) log.info('host is healthy', told)
+      else log.warn('host is out', { ...told, reason })
+    }
+    if (transitions.length > 0) recorder.tell(resource, transitions)
+  }
+
+  async function writeStatus(resource: Resource): Promise<void> {
+    const { metadata } = resource
+    const standing = caches.seen.get(keyOf(metadata))?.status
+    const status = statusNow(context, resource, standing)
+    if (Bun.deepEquals(status, standing)) return
+    for (const { reason, message } of newTroubles(status, standing)) {
+      log.warn(message, { namespace: metadata.namespace, name: metadata.name, reason })
+      recorder.warn(resource, reason, message)
+    }
+    try {
+      caches.seen.set(readSeen(await writer.patchStatus(metadata, status)))
+    } catch (error) {
+      // Deleted meanwhile: the watch will say so.
+      if (statusOfError(error) !== 404) throw error
+    }
+  }
+
+  const done = (async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+    if (!signal.aborted) await promise
+    await Promise.all([queue.close(), scheduler.close()])
+  })()
+
+  return { queue, scheduler, done, metrics: () => metricsOf(resources) }
+}
+
+/** Conditions that say no, and did not say so in the status that stands. Ready only sums the others up. */
+function newTroubles(status: Status, standing: Status | undefined): readonly Condition[] {
+  return status.conditions.filter(({ type, status: answer, reason, message }) => {
+    if (answer !== 'False' || type === 'Ready') return false
+    const before = standing?.conditions.find((condition) => condition.type === type)
+    return before?.status !== 'False' || before.reason !== reason || before.message !== message
+  })
+}
+
+function* metricsOf(resources: ReadonlyMap<string, Resource>): Generator<ResourceMetrics> {
+  for (const resource of resources.values()) {
+    const { namespace, name } = resource.metadata
+    const { plan, counters } = resource
+    const targets = plan.targets.length + plan.refused.length
+    yield { namespace, name, healthy: resource.healthyTargets.length, targets, counters }
+  }
+}

@@ -1,0 +1,32 @@
+// Paths of the API server that we use.
+
+import { GROUP, PLURAL, VERSION } from '../crds/clusterendpoint.ts'
+
+/** Namespace and name of an object. */
+export type Named = { readonly namespace: string; readonly name: string }
+
+/** The kinds that we publish, by their plural. */
+export type Published = 'services' | 'endpoints'
+
+export const CLUSTER_ENDPOINTS = `/apis/${GROUP}/${VERSION}/${PLURAL}`
+
+export function publishedCollection(plural: Published): string {
+  return `/api/v1/${plural}`
+}
+
+export function publishedPath(plural: Published, { namespace, name }: Named): string {
+  return `/api/v1/namespaces/${namespace}/${plural}/${name}`
+}
+
+export function clusterEndpointPath({ namespace, name }: Named): string {
+  return `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/${PLURAL}/${name}`
+}
+
+export function eventsPath(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/events`
+}
+
+/** One text for namespace and name. */
+export function keyOf({ namespace, name }: Named): string {
+  return `${namespace}/${name}`
+}

@@ -1,0 +1,250 @@
+// List, then watch: keeps somebody informed of a collection, through every way in which that can break.
+
+import * as v from 'valibot'
+import { backOff } from './backoff.ts'
+import type { ApiClient } from './client.ts'
+import { ApiError, messageOf, statusOfError } from './errors.ts'
+import { jsonLines } from './lines.ts'
+import type { Log } from './log.ts'
+
+export type ReflectorOptions = {
+  readonly client: ApiClient
+  readonly log: Log
+  /** Path of the collection, over all namespaces. */
+  readonly path: string
+  readonly labelSelector?: string
+  /** The whole collection anew: what is not in it is gone. */
+  readonly onReplace: (objects: readonly unknown[], version: string) => void
+  readonly onChange: (type: Change, object: unknown) => void
+  readonly signal: AbortSignal
+  /** Milliseconds without a byte after which a watch counts as dead. */
+  readonly silenceMs?: number
+}
+
+export type Change = 'ADDED' | 'MODIFIED' | 'DELETED'
+
+export type Reflector = {
+  /** Resolves when the first list is in; never if the signal aborts before. */
+  readonly synced: Promise<void>
+  /** Resolves when the signal has aborted and all is closed. Rejects only for a bug. */
+  readonly done: Promise<void>
+  readonly state: () => ReflectorState
+}
+
+export type ReflectorState = {
+  readonly isSynced: boolean
+  /** Monotonic milliseconds of the last sign of life: a byte, an answer, a retry. */
+  readonly lastSignMs: number
+  readonly lists: number
+  readonly watches: number
+  /** Why it does not get through at the moment; undefined while it does. */
+  readonly trouble: string | undefined
+}
+
+/** Objects a page. Source: client-go tools/pager: 500. */
+const PAGE_SIZE = 500
+/** Seconds. Source: client-go asks the server to end watches after 5 to 10 minutes. */
+const WATCH_SECONDS_MIN = 300
+/** Milliseconds that a server may take longer than asked for to end a watch. */
+const WATCH_GRACE_MS = 30_000
+/** Milliseconds. Bookmarks come about each minute; one that is late by half again means a dead connection. */
+const SILENCE_MS = 90_000
+/** Milliseconds. A watch that ends sooner without an event is a failure, not a rhythm. */
+const SHORT_WATCH_MS = 1_000
+
+const listSchema = v.object({
+  metadata: v.object({
+    resourceVersion: v.optional(v.string(), ''),
+    continue: v.optional(v.string(), ''),
+  }),
+  items: v.nullish(v.array(v.unknown()), []),
+})
+
+const eventSchema = v.object({ type: v.string(), object: v.unknown() })
+
+const versionSchema = v.object({ metadata: v.object({ resourceVersion: v.string() }) })
+
+const statusSchema = v.object({
+  code: v.optional(v.number(), 0),
+  reason: v.optional(v.string(), ''),
+  message: v.optional(v.string(), ''),
+})
+
+/** Starts to list and watch; goes on until the signal aborts. */
+export function startReflector(options: ReflectorOptions): Reflector {
+  const { signal, client, log, path } = options
+  const synced = Promise.withResolvers<void>()
+  const state = { isSynced: false, lastSignMs: performance.now(), lists: 0, watches: 0 }
+  let trouble: string | undefined
+
+  async function run(): Promise<void> {
+    let version: string | undefined
+    let failures = 0
+    while (!signal.aborted) {
+      state.lastSignMs = performance.now()
+      try {
+        if (version === undefined) {
+          version = await list()
+          state.isSynced = true
+          synced.resolve()
+        }
+        const startedMs = performance.now()
+        const seen = await watch(version, (next) => {
+          version = next
+          failures = 0
+        })
+        const isShort = seen === 0 && performance.now() - startedMs < SHORT_WATCH_MS
+        if (isShort) throw new Error('the watch ended at once')
+        failures = 0
+      } catch (error) {
+        if (signal.aborted) return
+        failures++
+        if (needsList(error)) version = undefined
+        if (failures === 1 && isExpired(error)) continue
+        troubled(error)
+        await backOff(failures, error, client, signal)
+      }
+    }
+  }
+
+  function recovered(): void {
+    if (trouble !== undefined) log.info('watching again', { path })
+    trouble = undefined
+  }
+
+  function troubled(error: unknown): void {
+    const reason = explain(path, error)
+    if (reason !== trouble) log.warn('cannot watch; trying again', { path, reason })
+    trouble = reason
+  }
+
+  async function list(): Promise<string> {
+    const objects: unknown[] = []
+    let token = ''
+    for (;;) {
+      const query = {
+        ...selector(options),
+        limit: String(PAGE_SIZE),
+        ...(token ? { continue: token } : {}),
+      }
+      const answer = await client.request({ method: 'GET', path, query, channel: 'main', signal })
+      const { metadata, items } = v.parse(listSchema, answer)
+      objects.push(...(items ?? []))
+      state.lastSignMs = performance.now()
+      token = metadata.continue
+      if (token !== '') continue
+      state.lists++
+      options.onReplace(objects, metadata.resourceVersion)
+      return metadata.resourceVersion
+    }
+  }
+
+  /** Watches from `version` until the server ends it; returns how many events came. */
+  async function watch(version: string, onVersion: (version: string) => void): Promise<number> {
+    const seconds = Math.round(WATCH_SECONDS_MIN * (1 + Math.random()))
+    const query = {
+      ...selector(options),
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion: version,
+      timeoutSeconds: String(seconds),
+    }
+    using watchdog = startWatchdog(
+      signal,
+      options.silenceMs ?? SILENCE_MS,
+      seconds * 1000 + WATCH_GRACE_MS,
+    )
+    try {
+      state.watches++
+      const chunks = await client.stream(path, query, watchdog.signal)
+      recovered()
+      let seen = 0
+      for await (const line of jsonLines(noting(chunks, watchdog))) {
+        handle(line, onVersion)
+        seen++
+      }
+      return seen
+    } catch (error) {
+      // A watch that fell silent is taken up again where it stood.
+      if (watchdog.signal.aborted && !signal.aborted) {
+        log.info('watch fell silent; opening it again', { path })
+        return 1
+      }
+      throw error
+    }
+  }
+
+  async function* noting(
+    chunks: AsyncIterable<Uint8Array>,
+    watchdog: Watchdog,
+  ): AsyncGenerator<Uint8Array> {
+    watchdog.feed()
+    for await (const chunk of chunks) {
+      state.lastSignMs = performance.now()
+      watchdog.feed()
+      yield chunk
+    }
+  }
+
+  function handle(line: unknown, onVersion: (version: string) => void): void {
+    const { type, object } = v.parse(eventSchema, line)
+    if (type === 'ERROR') {
+      const { code, reason, message } = v.parse(statusSchema, object)
+      throw new ApiError(code, reason, message)
+    }
+    const { resourceVersion } = v.parse(versionSchema, object).metadata
+    if (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED')
+      options.onChange(type, object)
+    onVersion(resourceVersion)
+  }
+
+  return {
+    synced: synced.promise,
+    done: run(),
+    state: () => ({ ...state, trouble }),
+  }
+}
+
+function selector({ labelSelector }: ReflectorOptions): Record<string, string> {
+  return labelSelector === undefined ? {} : { labelSelector }
+}
+
+/** Whether what happened means that the version we stand at is of no use. */
+function needsList(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return error instanceof v.ValiError
+  return error.status !== 429 && error.status < 500
+}
+
+function isExpired(error: unknown): boolean {
+  return statusOfError(error) === 410
+}
+
+/** What a person can do about it, where that is known. */
+function explain(path: string, error: unknown): string {
+  const status = statusOfError(error)
+  if (status === 403) return `not allowed: ${messageOf(error)}`
+  if (status === 404) return `${path} is not served; is the CRD installed?`
+  return messageOf(error)
+}
+
+type Watchdog = Disposable & { readonly signal: AbortSignal; readonly feed: () => void }
+
+/** Aborts its signal after `silenceMs` without food, after `totalMs` in any case, and with `parent`. */
+function startWatchdog(parent: AbortSignal, silenceMs: number, totalMs: number): Watchdog {
+  const controller = new AbortController()
+  const bark = () => controller.abort(new Error('the watch fell silent'))
+  const onParent = () => controller.abort(parent.reason)
+  if (parent.aborted) onParent()
+  parent.addEventListener('abort', onParent, { once: true })
+  const silence = setTimeout(bark, silenceMs)
+  const total = setTimeout(bark, totalMs)
+  return {
+    signal: controller.signal,
+    feed: () => silence.refresh(),
+    [Symbol.dispose]: () => {
+      clearTimeout(silence)
+      clearTimeout(total)
+      parent.removeEventListener('abort', onParent)
+    },
+  }
+}

@@ -1,0 +1,252 @@
+// One ClusterEndpoint under our care: its plan in force, its hosts with their checks, and when it is
+// ready to be published. Touches the scheduler, never the API server.
+
+import {
+  type ClusterEndpoint,
+  type ParsedSpec,
+  parseClusterEndpoint,
+  parseSpec,
+} from '../crds/clusterendpoint.ts'
+import { isPublished, type LiveEndpoints } from '../crds/endpoints.ts'
+import { type HostPolicy, hostPort } from '../crds/hosts.ts'
+import { readStatus, rowOf, type Status, type SyncState } from '../crds/status.ts'
+import { type HostTarget, isSameQuestion, type Plan, planOf } from '../crds/targets.ts'
+import { seed } from '../probes/health.ts'
+import type { Attempt, Check, Scheduler } from '../probes/scheduler.ts'
+import type { Transition } from './events.ts'
+import { countAttempt, newCounters, type ProbeCounters } from './metrics.ts'
+
+/** A ClusterEndpoint as last seen, read once. */
+export type Seen = {
+  readonly metadata: ClusterEndpoint['metadata']
+  readonly parsed: ParsedSpec
+  readonly status: Status | undefined
+}
+
+/** Reads what the API server sent. Throws v.ValiError if it is no ClusterEndpoint at all. */
+export function readSeen(object: unknown): Seen {
+  const cep = parseClusterEndpoint(object)
+  return { metadata: cep.metadata, parsed: parseSpec(cep), status: readStatus(cep.status) }
+}
+
+type Host = { target: HostTarget; readonly check: Check }
+
+/** Milliseconds that publishing waits at most for the first answers of new hosts, so that an edit never shows an empty middle. */
+const SETTLE_EDIT_MS = 500
+/** Milliseconds that it waits when addresses are published already: the whole first round, within reason. */
+const SETTLE_ADOPTED_MAX_MS = 10_000
+/** Transitions kept for the next Event. */
+const TRANSITIONS_MAX = 1_000
+
+export type ResourceOptions = {
+  readonly scheduler: Scheduler
+  readonly policy: HostPolicy
+  /** Told when something happened that may have to be written. */
+  readonly onNews: () => void
+  /** Told of each attempt, for logs. */
+  readonly onAttempt: (target: HostTarget, attempt: Attempt) => void
+}
+
+export class Resource {
+  readonly #options: ResourceOptions
+  #seen: Seen
+  #plan: Plan = { ports: [], targets: [], refused: [] }
+  #clusterIP = ''
+  #hasPlan = false
+  #isAdopted = false
+  readonly #hosts = new Map<string, Host>()
+  /** Checks that have not had an attempt yet, and whether a status already told that they are out. */
+  readonly #awaiting = new Map<Check, boolean>()
+  readonly #counters = new Map<string, ProbeCounters>()
+  #transitions: Transition[] = []
+  #settleAtMs = 0
+
+  /** How the last attempts to write went, for the status. */
+  service: SyncState
+  endpoints: SyncState
+  /** Failures to bring it up to date in a row. */
+  failures = 0
+
+  constructor(seen: Seen, options: ResourceOptions) {
+    this.#seen = seen
+    this.#options = options
+  }
+
+  get metadata(): ClusterEndpoint['metadata'] {
+    return this.#seen.metadata
+  }
+
+  get isAdopted(): boolean {
+    return this.#isAdopted
+  }
+
+  /** Whether there is a plan to publish: false only for a spec that was never valid. */
+  get hasPlan(): boolean {
+    return this.#hasPlan
+  }
+
+  get plan(): Plan {
+    return this.#plan
+  }
+
+  /** The cluster IP that the spec in force asks for; empty when it asks for none. */
+  get clusterIP(): string {
+    return this.#clusterIP
+  }
+
+  get issues(): readonly string[] {
+    return this.#seen.parsed.ok ? [] : this.#seen.parsed.issues
+  }
+
+  get isFirstRoundIn(): boolean {
+    return this.#awaiting.size === 0
+  }
+
+  get hosts(): Iterable<Host> {
+    return this.#hosts.values()
+  }
+
+  get counters(): Iterable<ProbeCounters> {
+    return this.#counters.values()
+  }
+
+  get healthyTargets(): HostTarget[] {
+    return [...this.#hosts.values()].flatMap(({ target, check }) =>
+      check.health.verdict === 'healthy' ? [target] : [],
+    )
+  }
+
+  /** Milliseconds until it may be published: 0 as soon as all new hosts have answered or had their time. */
+  settleInMs(): number {
+    if (this.isFirstRoundIn) return 0
+    return Math.max(0, this.#settleAtMs - performance.now())
+  }
+
+  /**
+   * Begins to probe. Hosts that `live` publishes are believed until a probe says otherwise, so that a
+   * restart of ours drains nothing; the others must show themselves first.
+   */
+  adopt(live: LiveEndpoints | undefined): void {
+    this.#isAdopted = true
+    this.#applySpec(live)
+    const hasPublished = live !== undefined && live.published.size > 0
+    if (hasPublished) this.#settleWithin(this.#longestTimeoutMs() + SETTLE_EDIT_MS)
+  }
+
+  /** Takes in a newer version of the resource; hosts that stay keep their health. */
+  update(seen: Seen, live: LiveEndpoints | undefined): void {
+    const isSameSpec = seen.metadata.generation === this.#seen.metadata.generation
+    this.#seen = seen
+    if (this.#isAdopted && !isSameSpec) this.#applySpec(live)
+  }
+
+  /** Hands out the transitions since the last time. */
+  takeTransitions(): readonly Transition[] {
+    const taken = this.#transitions
+    this.#transitions = []
+    return taken
+  }
+
+  /** Ends all probing. */
+  stop(): void {
+    for (const { check } of this.#hosts.values()) this.#options.scheduler.stop(check)
+    this.#hosts.clear()
+    this.#awaiting.clear()
+    this.#counters.clear()
+  }
+
+  /** Puts the spec in force; one that is invalid leaves the last valid one in force. */
+  #applySpec(live: LiveEndpoints | undefined): void {
+    const { parsed } = this.#seen
+    if (!parsed.ok) return
+    this.#hasPlan = true
+    this.#clusterIP = parsed.spec.clusterIP
+    this.#plan = planOf(parsed.spec, this.#options.policy)
+    const wanted = new Set(this.#plan.targets.map(({ key }) => key))
+    for (const [key, host] of this.#hosts) if (!wanted.has(key)) this.#drop(key, host)
+    for (const target of this.#plan.targets) this.#keep(target, live)
+    this.#settleWithin(SETTLE_EDIT_MS)
+  }
+
+  #keep(target: HostTarget, live: LiveEndpoints | undefined): void {
+    const host = this.#hosts.get(target.key)
+    if (host) {
+      const isSame = isSameQuestion(host.target, target)
+      host.target = target
+      if (!isSame) this.#options.scheduler.update(host.check, target)
+      return
+    }
+    const { namespace, name } = this.metadata
+    const { health, isTold } = this.#firstHealth(target, live)
+    const id = `${namespace}/${name}/${target.key}`
+    const check = this.#options.scheduler.start(id, target, health, this.#onOutcome)
+    this.#hosts.set(target.key, { target, check })
+    if (target.probe) this.#awaiting.set(check, isTold)
+  }
+
+  #drop(key: string, { target, check }: Host): void {
+    this.#options.scheduler.stop(check)
+    this.#hosts.delete(key)
+    this.#awaiting.delete(check)
+    const counters = countersKey(target)
+    const isShared = [...this.#hosts.values()].some((host) => countersKey(host.target) === counters)
+    if (!isShared) this.#counters.delete(counters)
+  }
+
+  #firstHealth(target: HostTarget, live: LiveEndpoints | undefined) {
+    const isWell = target.probe === undefined || (live !== undefined && isPublished(live, target))
+    const row = rowOf(this.#seen.status, target)
+    const isKnown = row?.since !== undefined && row.healthy === isWell
+    const sinceMs = isKnown ? Date.parse(row.since ?? '') : Date.now()
+    const reason = isKnown && !isWell ? (row.reason ?? '') : ''
+    return { health: seed(isWell ? 'healthy' : 'unhealthy', sinceMs, reason), isTold: isKnown }
+  }
+
+  readonly #onOutcome: Check['onOutcome'] = (check, attempt, before) => {
+    const host = this.#hosts.get(check.target.key)
+    if (!host || host.check !== check) return
+    const { target } = host
+    countAttempt(this.#countersOf(target), attempt)
+    this.#options.onAttempt(target, attempt)
+    const isFirst = this.#awaiting.has(check)
+    const isTold = this.#awaiting.get(check) ?? true
+    this.#awaiting.delete(check)
+    const { health } = check
+    const isOut = health.verdict === 'unhealthy'
+    const hasTurned = health.verdict !== before.verdict
+    if (hasTurned || (isFirst && isOut && !isTold)) {
+      this.#remember({ target, isHealthy: !isOut, reason: health.reason })
+    }
+    const isRoundIn = isFirst && this.#awaiting.size === 0
+    if (hasTurned || isRoundIn || health.reason !== before.reason) this.#options.onNews()
+  }
+
+  #remember(transition: Transition): void {
+    if (this.#transitions.length < TRANSITIONS_MAX) this.#transitions.push(transition)
+  }
+
+  #countersOf(target: HostTarget): ProbeCounters {
+    const key = countersKey(target)
+    const known = this.#counters.get(key)
+    if (known) return known
+    const kind = target.probe?.kind ?? 'none'
+    const counters = newCounters(hostPort(target.host, target.port), kind)
+    this.#counters.set(key, counters)
+    return counters
+  }
+
+  #longestTimeoutMs(): number {
+    let longest = 0
+    for (const check of this.#awaiting.keys()) longest = Math.max(longest, check.target.timeoutMs)
+    return longest
+  }
+
+  #settleWithin(ms: number): void {
+    this.#settleAtMs = performance.now() + Math.min(ms, SETTLE_ADOPTED_MAX_MS)
+  }
+}
+
+/** Two ports of a resource may ask the same host the same: they share one series. */
+function countersKey({ host, port, probe }: HostTarget): string {
+  return `${probe?.kind} ${host} ${port}`
+}

@@ -1,0 +1,98 @@
+// Every write to the API server: apply, status, finalizers, ownership. One place, so that what may be
+// written, and whether we still may write at all, is decided once.
+
+import * as v from 'valibot'
+import type { DesiredEndpoints } from '../crds/endpoints.ts'
+import { FIELD_MANAGER } from '../crds/metadata.ts'
+import { takeItems } from '../crds/ownership.ts'
+import { type DesiredService, PORTS_PATH } from '../crds/service.ts'
+import type { Status } from '../crds/status.ts'
+import type { ApiClient } from './client.ts'
+import {
+  clusterEndpointPath,
+  eventsPath,
+  type Named,
+  type Published,
+  publishedPath,
+} from './paths.ts'
+
+export type Writer = {
+  /** Applies a Service or Endpoints, taking what others own of its fields; returns it as it now stands. */
+  readonly apply: (desired: DesiredService | DesiredEndpoints) => Promise<unknown>
+  /** Makes ports of a live Service ours alone, so that the next apply removes them. */
+  readonly takePorts: (named: Named, portKeys: readonly string[]) => Promise<void>
+  /** Replaces the status; returns the ClusterEndpoint as it now stands. */
+  readonly patchStatus: (named: Named, status: Status) => Promise<unknown>
+  /** Replaces the finalizers, provided that nobody changed the object since `resourceVersion`. */
+  readonly setFinalizers: (
+    named: Named & { readonly resourceVersion: string },
+    finalizers: readonly string[],
+  ) => Promise<unknown>
+  readonly postEvent: (namespace: string, event: unknown) => Promise<unknown>
+  readonly patchEvent: (named: Named, patch: unknown) => Promise<unknown>
+}
+
+const managedFieldsSchema = v.object({
+  metadata: v.object({
+    resourceVersion: v.string(),
+    managedFields: v.nullish(v.array(v.unknown()), []),
+  }),
+})
+
+const PLURALS = { Service: 'services', Endpoints: 'endpoints' } as const satisfies Record<
+  string,
+  Published
+>
+
+/** A writer that writes only until `signal` aborts; what is under way then is cut off. */
+export function createWriter(client: ApiClient, signal: AbortSignal): Writer {
+  async function patch(path: string, kind: string, body: unknown, query = {}): Promise<unknown> {
+    signal.throwIfAborted()
+    const contentType = `application/${kind}`
+    return await client.request({ method: 'PATCH', path, query, body, contentType, signal })
+  }
+
+  return {
+    apply: async (desired) => {
+      const query = { fieldManager: FIELD_MANAGER, force: 'true' }
+      const path = publishedPath(PLURALS[desired.kind], desired.metadata)
+      return await patch(path, 'apply-patch+yaml', desired, query)
+    },
+    takePorts: async (named, portKeys) => {
+      const path = publishedPath('services', named)
+      const live = await client.request({ method: 'GET', path, signal })
+      const { resourceVersion, managedFields } = v.parse(managedFieldsSchema, live).metadata
+      const value = takeItems(managedFields, FIELD_MANAGER, PORTS_PATH, portKeys)
+      await patch(path, 'json-patch+json', [
+        { op: 'replace', path: '/metadata/managedFields', value },
+        // Refused with 409 if somebody was faster.
+        { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+      ])
+    },
+    patchStatus: async (named, status) =>
+      await patch(
+        `${clusterEndpointPath(named)}/status`,
+        'merge-patch+json',
+        { status: withNulls(status) },
+        { fieldManager: FIELD_MANAGER },
+      ),
+    setFinalizers: async ({ resourceVersion, ...named }, finalizers) =>
+      await patch(
+        clusterEndpointPath(named),
+        'merge-patch+json',
+        { metadata: { finalizers, resourceVersion } },
+        { fieldManager: FIELD_MANAGER },
+      ),
+    postEvent: async (namespace, body) => {
+      signal.throwIfAborted()
+      return await client.request({ method: 'POST', path: eventsPath(namespace), body, signal })
+    },
+    patchEvent: async ({ namespace, name }, body) =>
+      await patch(`${eventsPath(namespace)}/${name}`, 'merge-patch+json', body),
+  }
+}
+
+/** In a merge patch, what is absent stays: optional fields that are not there are removed by null. */
+function withNulls(status: Status): Record<string, unknown> {
+  return { clusterIP: null, hostsOmitted: null, ...status }
+}
