@@ -1,7 +1,9 @@
 // The custom resource as it comes from the API server or a file: its names, and its one way in.
 
 import * as v from 'valibot'
+import { printable } from './printable.ts'
 import { type Spec, specSchema } from './schema.ts'
+import { stringMap } from './string-map.ts'
 
 export const GROUP = 'sealos.io'
 export const VERSION = 'v1beta1'
@@ -17,16 +19,14 @@ const ISSUES_MAX = 10
 const SERVICE_NAME = /^[a-z]([-a-z0-9]*[a-z0-9])?$/
 const SERVICE_NAME_LENGTH_MAX = 63
 
-const stringMap = v.optional(v.record(v.string(), v.string()), {})
-
 const metadataSchema = v.object({
   name: v.string(),
   namespace: v.string(),
   uid: v.string(),
   resourceVersion: v.optional(v.string(), ''),
   generation: v.optional(v.number(), 0),
-  labels: stringMap,
-  annotations: stringMap,
+  labels: v.optional(stringMap, {}),
+  annotations: v.optional(stringMap, {}),
   finalizers: v.optional(v.array(v.string()), []),
   deletionTimestamp: v.optional(v.string()),
 })
@@ -67,8 +67,7 @@ export function parseSpec({ metadata, spec }: ClusterEndpoint): ParsedSpec {
 /** `ports.0.port` and a message become `spec.ports[0].port: message`. */
 function tell(dotPath: string | null, message: string): string {
   const path = dotPath === null ? '' : `.${dotPath.replace(/\.(\d+)(?=\.|$)/g, '[$1]')}`
-  const line = `spec${path}: ${message}`
-  return line.length > ISSUE_LENGTH_MAX ? `${line.slice(0, ISSUE_LENGTH_MAX - 1)}…` : line
+  return printable(`spec${path}: ${message}`, ISSUE_LENGTH_MAX)
 }
 
 function bounded(issues: readonly string[]): string[] {

@@ -1,6 +1,10 @@
 // Which hosts can be published: addresses that Endpoints accept, in one canonical form. Pure.
 
 import { isIPv4, isIPv6 } from 'node:net'
+import { printable } from './printable.ts'
+
+/** Characters of a host that are told: as many as any address has, and its zone. */
+const SHOWN_LENGTH_MAX = 64
 
 export type HostPolicy = {
   /** Accept 127.0.0.0/8 and ::1, which a real API server refuses: for the demo and the benchmark. */
@@ -18,11 +22,11 @@ export type JudgedHost =
  * and link-local multicast addresses are refused there, and one of them refuses the whole object.
  */
 export function parseHost(value: unknown, policy: HostPolicy): JudgedHost {
-  if (typeof value !== 'string') return refused(shown(value), 'must be text')
+  if (typeof value !== 'string') return refused(value, 'must be text')
   const text = value.trim()
   if (isIPv4(text)) return judgeIPv4(text, policy)
   if (isIPv6(text)) return judgeIPv6(text, policy)
-  return refused(shown(value), 'must be an IP address')
+  return refused(value, 'must be an IP address')
 }
 
 /** The one form in which we compare addresses: IPv6 in lower case and shortest (RFC 5952), all else as it is. */
@@ -30,6 +34,16 @@ export function canonicalAddress(address: string): string {
   if (!isIPv6(address) || address.includes('%')) return address
   // The URL parser is the canonicaliser that is always there.
   return new URL(`http://[${address}]`).hostname.slice(1, -1)
+}
+
+/**
+ * A host as it stands in the spec, fit for status and logs. What is not text is only named: writing
+ * out an object can throw (`{ toString: 1 }`, deep nesting) or take for ever (YAML aliases).
+ */
+export function shownHost(value: unknown): string {
+  if (typeof value === 'string') return printable(value, SHOWN_LENGTH_MAX)
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }
 
 /** `host:port` as people write it: IPv6 in brackets. */
@@ -47,25 +61,21 @@ function judgeIPv4(host: string, { allowLoopback }: HostPolicy): JudgedHost {
   return { ok: true, host }
 }
 
+/** ::ffff:0:0/96 in canonical form; `::ffff:5` and `::ffff:0:1:2` are not in it. */
+const IPV4_MAPPED = /^::ffff:[^:]+:[^:]+$/
+
 function judgeIPv6(text: string, { allowLoopback }: HostPolicy): JudgedHost {
   if (text.includes('%')) return refused(text, 'must not carry a zone')
   const host = canonicalAddress(text)
   if (host === '::') return refused(text, 'must not be the unspecified address')
   if (host === '::1' && !allowLoopback) return refused(text, 'must not be a loopback address')
-  if (host.startsWith('::ffff:'))
-    return refused(text, 'must be written as the IPv4 address it maps')
-  if (/^fe[89ab]/.test(host)) return refused(text, 'must not be a link-local address')
-  if (/^ff.2:/.test(host)) return refused(text, 'must not be a link-local multicast address')
+  if (IPV4_MAPPED.test(host)) return refused(text, 'must be written as the IPv4 address it maps')
+  if (/^fe[89ab][0-9a-f]:/.test(host)) return refused(text, 'must not be a link-local address')
+  if (/^ff[0-9a-f]2:/.test(host)) return refused(text, 'must not be a link-local multicast address')
   return { ok: true, host }
 }
 
-function refused(shownHost: string, rule: string): JudgedHost {
-  return { ok: false, message: `Cannot use host "${shownHost}" as it ${rule}` }
-}
-
-/** At most 64 characters of a value, without control characters: it ends up in status and logs. */
-function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
-  const clean = text.replace(/\p{Cc}/gu, '?')
-  return clean.length > 64 ? `${clean.slice(0, 63)}…` : clean
+function refused(value: unknown, rule: string): JudgedHost {
+  const host = typeof value === 'string' ? `"${shownHost(value)}"` : shownHost(value)
+  return { ok: false, message: `Cannot use host ${host} as it ${rule}` }
 }

@@ -4,6 +4,7 @@
 import * as v from 'valibot'
 import { API_VERSION, type ClusterEndpoint, KIND } from './clusterendpoint.ts'
 import { ownedKeys } from './ownership.ts'
+import { stringMap } from './string-map.ts'
 
 /** Field manager of all that we apply. */
 export const FIELD_MANAGER = 'endpoints-operator'
@@ -65,8 +66,6 @@ function withoutToolMarks(entries: Readonly<Record<string, string>>): Record<str
   return Object.fromEntries(Object.entries(entries).filter(([key]) => isCarried(key)))
 }
 
-const stringMap = v.nullish(v.record(v.string(), v.string()), {})
-
 /** The part of a live object's metadata that we look at. */
 export const liveMetadataSchema = v.pipe(
   v.object({
@@ -74,8 +73,8 @@ export const liveMetadataSchema = v.pipe(
     namespace: v.string(),
     uid: v.string(),
     resourceVersion: v.string(),
-    labels: stringMap,
-    annotations: stringMap,
+    labels: v.nullish(stringMap, {}),
+    annotations: v.nullish(stringMap, {}),
     deletionTimestamp: v.optional(v.string()),
     ownerReferences: v.nullish(
       v.array(
@@ -126,5 +125,5 @@ function mapDrifts(
   owned: readonly string[],
 ): boolean {
   const isWrong = Object.entries(desired).some(([key, value]) => live[key] !== value)
-  return isWrong || owned.some((key) => key in live && !(key in desired))
+  return isWrong || owned.some((key) => Object.hasOwn(live, key) && !Object.hasOwn(desired, key))
 }

@@ -12,6 +12,7 @@ import {
   metadataDrift,
 } from './metadata.ts'
 import { foreignItems, portItemKey } from './ownership.ts'
+import { stringMap } from './string-map.ts'
 import type { ServicePort } from './targets.ts'
 
 /** The path of Service ports in FieldsV1. */
@@ -52,7 +53,7 @@ const liveServiceSchema = v.object({
   spec: v.object({
     type: v.optional(v.string(), 'ClusterIP'),
     clusterIP: v.optional(v.string(), ''),
-    selector: v.nullish(v.record(v.string(), v.string()), {}),
+    selector: v.nullish(stringMap, {}),
     ports: v.nullish(v.array(livePortSchema), []),
   }),
 })

@@ -1,7 +1,7 @@
 // From a spec to what is probed and published: Service ports, targets, refused hosts. Pure.
 
-import type { Target } from '../probes/target.ts'
-import { type HostPolicy, parseHost } from './hosts.ts'
+import type { HttpHeader, Probe, Target } from '../probes/target.ts'
+import { type HostPolicy, parseHost, shownHost } from './hosts.ts'
 import type { PortEntry, Spec } from './schema.ts'
 
 /** One port of the Service. Entries of the spec with the same name, protocol and port are one. */
@@ -32,7 +32,6 @@ export type Plan = {
 export function planOf(spec: Spec, policy: HostPolicy): Plan {
   const ports = new Map<string, ServicePort>()
   const targets = new Map<string, HostTarget>()
-  const probesByKey = new Map<string, string>()
   const refused: RefusedHost[] = []
 
   for (const entry of spec.ports) {
@@ -43,9 +42,8 @@ export function planOf(spec: Spec, policy: HostPolicy): Plan {
 
     for (const [index, value] of entry.hosts.entries()) {
       const refuse = (message: string) => {
-        const host = typeof value === 'string' ? value.slice(0, 64) : String(value).slice(0, 64)
         const told = `${entry.hostsPath}[${index}]: ${message}`
-        refused.push({ servicePort, targetPort, host, message: told })
+        refused.push({ servicePort, targetPort, host: shownHost(value), message: told })
       }
       const judged = parseHost(value, policy)
       if (!judged.ok) {
@@ -53,14 +51,12 @@ export function planOf(spec: Spec, policy: HostPolicy): Plan {
         continue
       }
       const key = `${portKey}/${targetPort}/${judged.host}`
-      const probe = probeKey(entry)
-      const earlier = probesByKey.get(key)
-      if (earlier !== undefined) {
-        if (earlier !== probe)
+      const earlier = targets.get(key)
+      if (earlier) {
+        if (!isSameProbe(earlier.probe, entry.probe))
           refuse(`Cannot probe host "${judged.host}" in two ways; the first counts`)
         continue
       }
-      probesByKey.set(key, probe)
       targets.set(key, targetOf(spec, entry, { key, host: judged.host, servicePort }))
     }
   }
@@ -69,7 +65,14 @@ export function planOf(spec: Spec, policy: HostPolicy): Plan {
 
 /** Whether two targets are asked the same question in the same rhythm. */
 export function isSameQuestion(a: Target, b: Target): boolean {
-  return questionOf(a) === questionOf(b)
+  return (
+    a.timeoutMs === b.timeoutMs &&
+    a.periodMs === b.periodMs &&
+    a.fastPeriodMs === b.fastPeriodMs &&
+    a.successThreshold === b.successThreshold &&
+    a.failureThreshold === b.failureThreshold &&
+    isSameProbe(a.probe, b.probe)
+  )
 }
 
 function targetOf(
@@ -89,11 +92,27 @@ function targetOf(
   }
 }
 
-function probeKey({ probe }: Pick<Target, 'probe'>): string {
-  return JSON.stringify(probe) ?? 'none'
+/** By what is sent, not by how the spec wrote it: `data: A` is `data: [65]`. No texts are made: data can be 64 KB. */
+function isSameProbe(a: Probe | undefined, b: Probe | undefined): boolean {
+  if (a === b) return true
+  if (a === undefined || b === undefined) return false
+  switch (a.kind) {
+    case 'tcp':
+      return b.kind === 'tcp'
+    case 'http':
+      return b.kind === 'http' && a.scheme === b.scheme && a.path === b.path && isSameHeaders(a, b)
+    case 'udp':
+      return b.kind === 'udp' && Buffer.compare(a.data, b.data) === 0
+    case 'grpc':
+      return b.kind === 'grpc' && a.service === b.service
+  }
 }
 
-function questionOf(target: Target): string {
-  const { timeoutMs, periodMs, fastPeriodMs, successThreshold, failureThreshold } = target
-  return `${probeKey(target)} ${[timeoutMs, periodMs, fastPeriodMs, successThreshold, failureThreshold]}`
+type WithHeaders = { readonly headers: readonly HttpHeader[] }
+
+function isSameHeaders({ headers: a }: WithHeaders, { headers: b }: WithHeaders): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ name, value }, index) => name === b[index]?.name && value === b[index]?.value)
+  )
 }
