@@ -26,7 +26,7 @@ const NUMBERS = { UNKNOWN: 0, SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } a
 /** Answers SERVING unless `answer`, asked with the service's name at each call, says otherwise. */
 export function startGrpc(
   options: Address & {
-    readonly answer?: (service: string) => HealthAnswer
+    readonly answer?: (service: string) => HealthAnswer | Promise<HealthAnswer>
     /** False: a gRPC server without the health service. */
     readonly health?: boolean
   },
@@ -44,12 +44,12 @@ export function startGrpc(
 }
 
 function check(
-  answer: (service: string) => HealthAnswer,
+  answer: (service: string) => HealthAnswer | Promise<HealthAnswer>,
   hit: () => void,
 ): handleUnaryCall<Buffer, Buffer> {
-  return (call, callback) => {
+  return async (call, callback) => {
     hit()
-    const says = answer(call.request.subarray(2).toString('utf8')) // tag, length (below 128), name
+    const says = await answer(call.request.subarray(2).toString('utf8')) // tag, length < 128, name
     if (says === 'never') return
     if (typeof says === 'object') return callback({ code: status[says.code], details: 'as told' })
     const number = NUMBERS[says]
