@@ -50,15 +50,13 @@ function subsetsOf(pairs: readonly Pair[]): Subset[] {
     portsByIp.set(ip, ports.set(portText(port), port))
   }
   const subsets = new Map<string, { readonly ips: string[]; readonly ports: EndpointPort[] }>()
-  for (const [ip, ports] of portsByIp) {
-    const texts = [...ports.keys()].sort()
-    const key = texts.join()
-    const subset = subsets.get(key) ?? {
-      ips: [],
-      ports: texts.flatMap((text) => ports.get(text) ?? []),
+  for (const [ip, portsByText] of portsByIp) {
+    for (const ports of withUniqueNames([...portsByText.values()].sort(byPort))) {
+      const key = ports.map(portText).join()
+      const subset = subsets.get(key) ?? { ips: [], ports }
+      subset.ips.push(ip)
+      subsets.set(key, subset)
     }
-    subset.ips.push(ip)
-    subsets.set(key, subset)
   }
   return [...subsets.keys()].sort().flatMap((key) => {
     const subset = subsets.get(key)
@@ -66,6 +64,32 @@ function subsetsOf(pairs: readonly Pair[]): Subset[] {
       ? [{ addresses: subset.ips.sort().map((ip) => ({ ip })), ports: subset.ports }]
       : []
   })
+}
+
+/**
+ * `ports` of one address, parted so that no name occurs twice in a part: two instances on one machine
+ * serve one Service port under two targetPorts.
+ *
+ * Source: an EndpointSlice, into which each subset is mirrored, refuses two ports of one name, and
+ * Endpoints refuse a second port in a subset without a name.
+ */
+function withUniqueNames(ports: readonly EndpointPort[]): EndpointPort[][] {
+  const parts: EndpointPort[][] = []
+  const seen = new Map<string, number>()
+  for (const port of ports) {
+    const { name = '' } = port
+    const index = seen.get(name) ?? 0
+    seen.set(name, index + 1)
+    const part = parts[index]
+    if (part) part.push(port)
+    else parts.push([port])
+  }
+  return parts
+}
+
+/** By the text of a port, so that the order is the same wherever the ports came from. */
+function byPort(a: EndpointPort, b: EndpointPort): number {
+  return portText(a) < portText(b) ? -1 : 1
 }
 
 function portText({ name = '', port, protocol }: EndpointPort): string {
@@ -102,10 +126,10 @@ const liveEndpointsSchema = v.pipe(
   }),
   v.transform(({ metadata, subsets }) => ({
     metadata,
-    /** `ip port` of every ready address: what is published now, whatever the port is called. */
+    /** `ip protocol port` of every ready address: what is published now, whatever the port is called. */
     published: new Set(
       subsets.flatMap(({ addresses, ports }) =>
-        addresses.flatMap(({ ip }) => ports.map(({ port }) => publishedKey(ip, port))),
+        addresses.flatMap(({ ip }) => ports.map((port) => publishedKey(ip, port))),
       ),
     ),
     /** The canonical text of the subsets, to compare by. */
@@ -136,12 +160,12 @@ export function endpointsDrift(desired: DesiredEndpoints, live: LiveEndpoints): 
 }
 
 /** Whether `target` is among the addresses that `live` publishes. */
-export function isPublished(live: LiveEndpoints, target: HostTarget): boolean {
-  return live.published.has(publishedKey(target.host, target.port))
+export function isPublished(live: LiveEndpoints, { host, port, servicePort }: HostTarget): boolean {
+  return live.published.has(publishedKey(host, { port, protocol: servicePort.protocol }))
 }
 
-function publishedKey(ip: string, port: number): string {
-  return `${ip} ${port}`
+function publishedKey(ip: string, { port, protocol }: EndpointPort): string {
+  return `${ip} ${protocol} ${port}`
 }
 
 function subsetsText(subsets: readonly Subset[], notReady: number): string {

@@ -14,23 +14,29 @@ const HOSTS_NAMED_MAX = 3
 
 const time = v.pipe(v.string(), v.isoTimestamp())
 
+const generation = v.pipe(
+  v.number(),
+  v.integer(),
+  v.description('metadata.generation of the spec that was looked at.'),
+)
+
 const conditionSchema = v.object({
   type: v.pipe(
     v.string(),
     v.description('Initialized, SyncServiceReady, SyncEndpointReady or Ready.'),
   ),
-  status: v.picklist(['True', 'False', 'Unknown']),
+  status: v.pipe(v.picklist(['True', 'False', 'Unknown']), v.description('Whether it holds.')),
   reason: v.pipe(v.optional(v.string(), ''), v.description('One word for programs.')),
   message: v.pipe(v.optional(v.string(), ''), v.description('A sentence for people.')),
   lastTransitionTime: v.pipe(time, v.description('When status last changed.')),
-  observedGeneration: v.optional(v.pipe(v.number(), v.integer())),
+  observedGeneration: v.optional(generation),
 })
 
 const hostSchema = v.object({
   port: v.pipe(v.string(), v.description('Name of the Service port, or its number.')),
-  host: v.string(),
-  targetPort: v.pipe(v.number(), v.integer()),
-  healthy: v.boolean(),
+  host: v.pipe(v.string(), v.description('Its address.')),
+  targetPort: v.pipe(v.number(), v.integer(), v.description('The port that is probed there.')),
+  healthy: v.pipe(v.boolean(), v.description('Whether it is published.')),
   reason: v.pipe(v.optional(v.string()), v.description('Why the host is out.')),
   since: v.pipe(v.optional(time), v.description('Since when it is healthy, or out.')),
 })
@@ -43,8 +49,11 @@ export const statusSchema = v.object({
   ),
   ready: v.pipe(v.optional(v.string(), ''), v.description('Healthy hosts of all hosts, like 3/4.')),
   clusterIP: v.pipe(v.optional(v.string()), v.description('Cluster IP of the Service.')),
-  observedGeneration: v.optional(v.pipe(v.number(), v.integer())),
-  conditions: v.optional(v.array(conditionSchema), []),
+  observedGeneration: v.optional(generation),
+  conditions: v.pipe(
+    v.optional(v.array(conditionSchema), []),
+    v.description('What was done, and whether it worked.'),
+  ),
   hosts: v.pipe(
     v.optional(v.array(hostSchema), []),
     v.description(`One row per port and host, those that are out first; at most ${HOST_ROWS_MAX}.`),
@@ -115,7 +124,12 @@ export function statusOf(observed: Observed, previous: Status | undefined, nowMs
 export function rowOf(status: Status | undefined, target: HostTarget): HostRow | undefined {
   const port = portLabel(target.servicePort)
   return status?.hosts.find(
-    (row) => row.port === port && row.host === target.host && row.targetPort === target.port,
+    (row) =>
+      row.port === port &&
+      row.host === target.host &&
+      row.targetPort === target.port &&
+      // A host that is also refused (a second entry asks for another probe) has a row without a time.
+      row.since !== undefined,
   )
 }
 
@@ -179,9 +193,11 @@ function ready(observed: Observed, out: readonly ObservedHost[]): Finding {
     [service, 'SyncServiceReady'],
     [endpoints, 'SyncEndpointReady'],
   ] as const) {
-    if (state?.ok === false) {
-      return { type, status: 'False', reason: state.reason, message: `See condition ${condition}` }
-    }
+    if (state?.ok) continue
+    const message = `See condition ${condition}`
+    return state
+      ? { type, status: 'False', reason: state.reason, message }
+      : { type, status: 'Unknown', reason: 'NotSynced', message }
   }
   if (!observed.isFirstRoundIn) {
     return {
@@ -203,9 +219,10 @@ function ready(observed: Observed, out: readonly ObservedHost[]): Finding {
       message: `No healthy host for ${names}${why}`,
     }
   }
-  if (out.length > 0) {
+  if (out.length + refused.length > 0) {
     const healthy = `${hosts.length - out.length} of ${hosts.length + refused.length} hosts are healthy`
-    return { type, status: 'True', reason: 'SomeHostsOut', message: `${healthy}; out: ${list}` }
+    const why = list === '' ? 'see condition Initialized' : `out: ${list}`
+    return { type, status: 'True', reason: 'SomeHostsOut', message: `${healthy}; ${why}` }
   }
   return { type, status: 'True', reason: 'AllHostsHealthy', message: 'All hosts are healthy' }
 }
