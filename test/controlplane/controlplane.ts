@@ -1,36 +1,23 @@
 // A real kube-apiserver with its etcd, for tests: started, hurt on purpose, ended without a trace.
 // Not a cluster: no nodes, no kube-proxy, no pods.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeCertificates } from './certificates.ts'
+import { apiserverArgv, controllerManagerArgv, etcdArgv } from './argv.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
-import { freePorts } from './free-ports.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { type KubectlResult, runKubectl } from './kubectl.ts'
-import type { Layout } from './layout.ts'
-import { apiserverArgv, apiserverUrl, controllerManagerArgv, etcdArgv, etcdUrl } from './layout.ts'
+import { apiserverUrl, etcdUrl, type Layout, type LayoutOptions, prepareLayout } from './layout.ts'
 import { atProcessEnd } from './process-end.ts'
 import { type Binaries, findBinaries } from './provision.ts'
 
-export type ControlPlaneOptions = {
-  /** What findBinaries() finds where absent. */
-  readonly binaries?: Binaries
-  /** What the API server writes into the Endpoints of `kubernetes`. Nothing listens on it. */
-  readonly advertiseAddress?: string
-  /** Users with no rights but those that a test binds to them or to their groups. */
-  readonly tokens?: readonly TokenUser[]
+/** Without `binaries`, those that findBinaries() finds. */
+export type ControlPlaneOptions = Partial<LayoutOptions> & {
   /** Controllers to run, named as kube-controller-manager does; it is not started for none. */
   readonly controllers?: readonly string[]
   /** Added after our own flags of the API server; the last one of a name wins. */
   readonly apiserverFlags?: readonly string[]
-}
-
-export type TokenUser = {
-  readonly token: string
-  readonly user: string
-  readonly groups?: readonly string[]
 }
 
 export type ControlPlane = {
@@ -60,8 +47,8 @@ export type ControlPlane = {
 /**
  * What tests of this product need: deletion by ownerReference, mirroring of Endpoints into
  * EndpointSlices, namespaces that can be deleted, and the roles view, edit and admin, which are empty
- * without the aggregation. The garbage collector sees a new kind of owner
- * (a CRD made after its start) within 30 s; `controllerManager.restart()` makes it sooner.
+ * without the aggregation. The garbage collector sees a new kind of owner (a CRD made after its
+ * start) within 30 s; `controllerManager.restart()` makes it sooner.
  */
 export const usualControllers: readonly string[] = [
   'garbagecollector',
@@ -99,7 +86,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   }
 
   try {
-    const layout = prepare(folder, options)
+    const binaries = options.binaries ?? foundBinaries()
+    const layout = prepareLayout(folder, { ...options, binaries })
     const request = requester(layout)
     const etcd = await start('etcd', etcdArgv(layout), (signal) =>
       isOk(fetch(`${etcdUrl(layout)}/health`, { ...direct, signal })),
@@ -126,32 +114,6 @@ type Start = (
 
 /** A connection of its own for each request, past any proxy: none is left over from a killed server. */
 const direct = { keepalive: false, proxy: false } as const
-
-/** Writes all files that the processes need. */
-function prepare(folder: string, options: ControlPlaneOptions): Layout {
-  const binaries = options.binaries ?? foundBinaries()
-  const [etcdClient = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0] = freePorts(4)
-  const layout = {
-    folder,
-    binaries,
-    version: versionOf(binaries),
-    certificates: makeCertificates(folder, ['127.0.0.1', '10.96.0.1']),
-    kubeconfig: join(folder, 'kubeconfig'),
-    tokens: join(folder, 'tokens.csv'),
-    // The default address of a host is that of its default route, which a namespace has not.
-    advertiseAddress: options.advertiseAddress ?? '10.33.40.151',
-    ports: { etcdClient, etcdPeer, apiserver, controllerManager },
-  }
-  mkdirSync(join(folder, 'home'))
-  writeFileSync(layout.tokens, (options.tokens ?? []).map(tokenLine).join(''), { mode: 0o600 })
-  const { ca, adminCert, adminKey } = layout.certificates
-  writeKubeconfig(
-    layout.kubeconfig,
-    { server: apiserverUrl(layout), ca },
-    { kind: 'certificate', cert: adminCert, key: adminKey },
-  )
-  return layout
-}
 
 async function startControllers(
   layout: Layout,
@@ -230,17 +192,4 @@ function foundBinaries(): Binaries {
   const found = findBinaries()
   if (found.ok) return found.binaries
   throw new Error(`Cannot start a control plane: ${found.why}. Remedy: ${found.remedy}`)
-}
-
-/** `Kubernetes v1.20.2` without its first word. */
-function versionOf({ kubeApiserver }: Binaries): string {
-  const output = Bun.spawnSync([kubeApiserver, '--version'])
-  const version = /v\d+\.\d+\.\d+\S*/.exec(output.stdout.toString())?.[0]
-  if (version === undefined) throw new Error(`Cannot run ${kubeApiserver} --version`)
-  return version
-}
-
-/** Source: kubernetes.io/docs/reference/access-authn-authz/authentication, "Static token file". */
-function tokenLine({ token, user, groups = [] }: TokenUser): string {
-  return `${token},${user},${user},"${groups.join(',')}"\n`
 }

@@ -9,5 +9,5 @@ export function sourcesWithSource(path: string, text: string): string {
   if (path.endsWith('.sources')) return text.replaceAll(/^Types:.*$/gim, 'Types: deb deb-src')
   const binary = text.split('\n').filter((line) => /^\s*deb\s/.test(line))
   const source = binary.map((line) => line.replace('deb', 'deb-src'))
-  return [...binary, ...source, ''].join('\n')
+  return [...binary, ...source].map((line) => `${line}\n`).join('')
 }

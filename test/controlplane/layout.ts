@@ -1,8 +1,25 @@
-// Where the files and ports of one control plane are, and the command lines that follow from it.
+// Where the files and ports of one control plane are.
 
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Certificates } from './certificates.ts'
+import { type Certificates, makeCertificates } from './certificates.ts'
+import { freePorts } from './free-ports.ts'
+import { writeKubeconfig } from './kubeconfig.ts'
 import type { Binaries } from './provision.ts'
+
+export type LayoutOptions = {
+  readonly binaries: Binaries
+  /** What the API server writes into the Endpoints of `kubernetes`. Nothing listens on it. */
+  readonly advertiseAddress?: string
+  /** Users with no rights but those that a test binds to them or to their groups. */
+  readonly tokens?: readonly TokenUser[]
+}
+
+export type TokenUser = {
+  readonly token: string
+  readonly user: string
+  readonly groups?: readonly string[]
+}
 
 export type Layout = {
   /** Holds everything that the control plane writes. */
@@ -26,8 +43,31 @@ export type Ports = {
   readonly controllerManager: number
 }
 
-/** From here on kube-controller-manager has no plain HTTP port, nor the flag that switches it off. */
-const minorWithoutInsecurePort = 24
+/** Makes the certificates, kubeconfig and other files that the processes need, and picks their ports. */
+export function prepareLayout(folder: string, options: LayoutOptions): Layout {
+  const { binaries } = options
+  const [etcdClient = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0] = freePorts(4)
+  const layout = {
+    folder,
+    binaries,
+    version: versionOf(binaries),
+    certificates: makeCertificates(folder, ['127.0.0.1', '10.96.0.1']),
+    kubeconfig: join(folder, 'kubeconfig'),
+    tokens: join(folder, 'tokens.csv'),
+    // The default address of a host is that of its default route, which a namespace has not.
+    advertiseAddress: options.advertiseAddress ?? '10.33.40.151',
+    ports: { etcdClient, etcdPeer, apiserver, controllerManager },
+  }
+  mkdirSync(join(folder, 'home'))
+  writeFileSync(layout.tokens, (options.tokens ?? []).map(tokenLine).join(''), { mode: 0o600 })
+  const { ca, adminCert, adminKey } = layout.certificates
+  writeKubeconfig(
+    layout.kubeconfig,
+    { server: apiserverUrl(layout), ca },
+    { kind: 'certificate', cert: adminCert, key: adminKey },
+  )
+  return layout
+}
 
 export function etcdUrl({ ports }: Layout): string {
   return `http://127.0.0.1:${ports.etcdClient}`
@@ -37,64 +77,15 @@ export function apiserverUrl({ ports }: Layout): string {
   return `https://127.0.0.1:${ports.apiserver}`
 }
 
-export function etcdArgv(layout: Layout): string[] {
-  const peer = `http://127.0.0.1:${layout.ports.etcdPeer}`
-  return [
-    layout.binaries.etcd,
-    '--name=test',
-    `--data-dir=${join(layout.folder, 'etcd')}`,
-    `--listen-client-urls=${etcdUrl(layout)}`,
-    `--advertise-client-urls=${etcdUrl(layout)}`,
-    `--listen-peer-urls=${peer}`,
-    `--initial-advertise-peer-urls=${peer}`,
-    `--initial-cluster=test=${peer}`,
-    // Data outlives a killed process, not a power failure; that is enough here, and much quicker.
-    '--unsafe-no-fsync',
-  ]
+/** `Kubernetes v1.20.2` without its first word. */
+function versionOf({ kubeApiserver }: Binaries): string {
+  const output = Bun.spawnSync([kubeApiserver, '--version'])
+  const version = /v\d+\.\d+\.\d+\S*/.exec(output.stdout.toString())?.[0]
+  if (version === undefined) throw new Error(`Cannot run ${kubeApiserver} --version`)
+  return version
 }
 
-export function apiserverArgv(layout: Layout, more: readonly string[]): string[] {
-  const { certificates } = layout
-  return [
-    layout.binaries.kubeApiserver,
-    `--etcd-servers=${etcdUrl(layout)}`,
-    '--bind-address=127.0.0.1',
-    `--secure-port=${layout.ports.apiserver}`,
-    `--advertise-address=${layout.advertiseAddress}`,
-    `--tls-cert-file=${certificates.serverCert}`,
-    `--tls-private-key-file=${certificates.serverKey}`,
-    `--client-ca-file=${certificates.ca}`,
-    '--service-account-issuer=https://kubernetes.default.svc',
-    `--service-account-key-file=${certificates.serviceAccountKey}`,
-    `--service-account-signing-key-file=${certificates.serviceAccountKey}`,
-    '--service-cluster-ip-range=10.96.0.0/16',
-    '--authorization-mode=RBAC',
-    `--token-auth-file=${layout.tokens}`,
-    '--disable-admission-plugins=ServiceAccount',
-    '--allow-privileged=true',
-    `--cert-dir=${join(layout.folder, 'apiserver')}`,
-    ...more,
-  ]
-}
-
-export function controllerManagerArgv(
-  layout: Layout,
-  program: string,
-  controllers: readonly string[],
-): string[] {
-  const { kubeconfig } = layout
-  const minor = Number(/^v1\.(\d+)/.exec(layout.version)?.[1])
-  return [
-    program,
-    `--kubeconfig=${kubeconfig}`,
-    `--authentication-kubeconfig=${kubeconfig}`,
-    `--authorization-kubeconfig=${kubeconfig}`,
-    `--controllers=${controllers.join(',')}`,
-    '--use-service-account-credentials=false',
-    '--leader-elect=false',
-    '--bind-address=127.0.0.1',
-    `--secure-port=${layout.ports.controllerManager}`,
-    ...(minor < minorWithoutInsecurePort ? ['--port=0'] : []),
-    `--cert-dir=${join(layout.folder, 'controller-manager')}`,
-  ]
+/** Source: kubernetes.io/docs/reference/access-authn-authz/authentication, "Static token file". */
+function tokenLine({ token, user, groups = [] }: TokenUser): string {
+  return `${token},${user},${user},"${groups.join(',')}"\n`
 }

@@ -25,7 +25,10 @@ export async function withLock<T>(
   let told = false
   while (!take(path)) {
     const holder = readHolder(path)
-    if (holder !== undefined && !isAlive(holder)) rmSync(path, { force: true })
+    if (holder !== undefined && !isAlive(holder)) {
+      rmSync(path, { force: true })
+      continue
+    }
     if (holder !== undefined && !told) onWait(holder)
     told ||= holder !== undefined
     await sleep(pollMs, undefined, { signal })
@@ -37,13 +40,23 @@ export async function withLock<T>(
   }
 }
 
-/** Whether a process has this id. */
+/** Whether a process with this id runs. One that has ended but was not waited for does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return true
+    return !isZombie(pid)
   } catch (error) {
     return hasCode(error, 'EPERM')
+  }
+}
+
+/** Orphans stay zombies in a container whose first process waits for none. */
+function isZombie(pid: number): boolean {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    // It has just ended, or this is no Linux; a signal reached it a moment ago.
+    return false
   }
 }
 

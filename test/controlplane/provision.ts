@@ -1,5 +1,5 @@
 #!/usr/bin/env bun
-// Finds the binaries of a control plane, or makes them once (about 8 minutes on two cores).
+// Finds the binaries of a control plane, or makes them once (about 5 minutes on two cores).
 // Needs nothing from npm. `bun test/controlplane/provision.ts` prints the paths as JSON.
 //
 // Nothing is downloaded from outside Debian: a binary that runs as root wants a pinned checksum.
@@ -52,7 +52,7 @@ export function findBinaries(): Provision {
   if (assets) return binariesIn(assets, assetsRemedy)
   return binariesIn(
     cachedFolder(),
-    `run \`bun test/controlplane/provision.ts\` (Debian bookworm; once, about 8 minutes), or ${assetsRemedy}`,
+    `run \`bun test/controlplane/provision.ts\` (Debian bookworm; once, about 5 minutes), or ${assetsRemedy}`,
   )
 }
 
@@ -69,6 +69,11 @@ export async function provision(signal = new AbortController().signal): Promise<
   const mustBuild = !found.ok && !process.env.KUBEBUILDER_ASSETS
   if (!found.ok && !mustBuild) return found
 
+  if (isInNetworkNamespace()) {
+    const why = 'there is no way out of the network namespace of the tests'
+    return { ok: false, why, remedy: 'run it outside of the namespace' }
+  }
+
   const needed = mustBuild ? [...absent, ...missing(buildTools)] : absent
   const problem = debianProblem(needed)
   if (problem) return { ok: false, why: problem, remedy: remedyFor(needed, mustBuild) }
@@ -77,9 +82,11 @@ export async function provision(signal = new AbortController().signal): Promise<
   const runner = openRunner(join(cacheRoot(), `build-${process.pid}.log`), signal)
   try {
     const onWait = (holder: number) => runner.step(`wait for process ${holder}, which builds`)
-    return await withLock(join(cacheRoot(), 'lock'), { onWait, signal }, () =>
+    const made = await withLock(join(cacheRoot(), 'lock'), { onWait, signal }, () =>
       provisionFromDebian(runner, needed),
     )
+    rmSync(runner.logPath, { force: true })
+    return made
   } catch (error) {
     if (signal.aborted) return { ok: false, why: 'it was interrupted', remedy: 'run it again' }
     if (!(error instanceof CommandFailed)) throw error
@@ -100,7 +107,6 @@ async function provisionFromDebian(runner: Runner, needed: readonly Tool[]): Pro
       if (!findBinaries().ok) replaceCachedFolder(made)
     }
     runner.step('done')
-    rmSync(runner.logPath, { force: true })
     return findBinaries()
   } finally {
     rmSync(workFolder, { recursive: true, force: true })
@@ -145,7 +151,6 @@ function binariesIn(folder: string, remedy: string): Provision {
 
 function debianProblem(needed: readonly Tool[]): string | undefined {
   const names = needed.map((tool) => tool.command).join(', ')
-  if (isInNetworkNamespace()) return 'there is no way out of the network namespace of the tests'
   for (const command of ['apt-get', 'dpkg-deb']) {
     if (commandPath(command) === undefined) return `this is no Debian: there is no ${command}`
   }
