@@ -98,7 +98,7 @@ export class Handler {
     }
   }
 
-  #admit(info: RequestInfo, request: IncomingMessage, body: string): Exchange {
+  #admit(info: RequestInfo, request: IncomingMessage, body: Uint8Array): Exchange {
     const { access } = this.#parts
     const isOpen = /^\/(healthz|livez|readyz|version)(\/|$)/.test(info.path)
     const user = isOpen ? '' : authenticate(access, headerOf(request, 'authorization'))
@@ -191,11 +191,11 @@ const REASONS: { readonly [code: number]: string } = {
   504: 'Timeout',
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
-  if (request.method === 'GET') return ''
+async function readBody(request: IncomingMessage): Promise<Uint8Array> {
+  if (request.method === 'GET') return new Uint8Array()
   const chunks: Uint8Array[] = []
   for await (const chunk of request) chunks.push(chunk)
-  return Buffer.concat(chunks).toString()
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
 }
 
 function headerOf(request: IncomingMessage, name: string): string {

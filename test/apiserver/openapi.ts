@@ -13,6 +13,15 @@ export function openApi(registry: Registry, path: string): Json | undefined {
   return path.startsWith('/openapi/v3/') && resources.length > 0 ? document(resources) : undefined
 }
 
+/** How kubectl asks for version 2, and how a server names it: Go cannot parse the type with an @. */
+export const OPENAPI_PROTOBUF = {
+  accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+  contentType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+}
+
+/** A version 2 document without a definition, in protobuf: field 1, `swagger`, is "2.0". */
+export const emptyOpenApi = '\n\x032.0'
+
 const INFO = { title: 'Kubernetes', version: 'v1.36.2' }
 
 function index(registry: Registry): Json {

@@ -6,7 +6,8 @@ import { type FieldValidation, parseBody } from './decode.ts'
 import { discover, versionInfo } from './discovery.ts'
 import { type Encoding, encodeLoose, viewOf } from './encode.ts'
 import { isMap, type Json } from './json.ts'
-import { openApi } from './openapi.ts'
+import { emptyOpenApi, OPENAPI_PROTOBUF, openApi } from './openapi.ts'
+import { decodeProtobuf, PROTOBUF } from './protobuf.ts'
 import { getObject, listObjects } from './read.ts'
 import { removeObject } from './remove.ts'
 import type { RequestInfo } from './request-info.ts'
@@ -27,7 +28,7 @@ export interface Exchange {
   readonly accept: string
   readonly contentType: string
   readonly userAgent: string
-  readonly body: string
+  readonly body: Uint8Array
   readonly user: string
 }
 
@@ -101,7 +102,10 @@ function specialPath(routing: Routing, { info, accept }: Exchange): Answer | und
   if (path === '/version') return json(200, JSON.stringify(versionInfo), [])
   if (path === '/') return json(200, JSON.stringify({ paths: ['/api', '/apis', '/version'] }), [])
   if (!path.startsWith('/openapi/')) return undefined
-  if (accept !== '' && !/json|\*\/\*/.test(accept)) viewOf(accept, false)
+  if (path === '/openapi/v2' && accept.startsWith(OPENAPI_PROTOBUF.accept)) {
+    const { contentType } = OPENAPI_PROTOBUF
+    return { code: 200, body: emptyOpenApi, contentType, warnings: [] }
+  }
   const found = openApi(routing.cluster.registry, path)
   if (found === undefined) throw noSuchPath()
   return json(200, JSON.stringify(found), [])
@@ -123,24 +127,24 @@ function write(
   switch (info.verb) {
     case 'create': {
       if (info.name !== '') throw methodNotAllowed()
-      const { code, object } = createObject(cluster, request, parseBody(exchange.body))
+      const { code, object } = createObject(cluster, request, bodyOf(exchange))
       return finish(code, object)
     }
     case 'update': {
       if (info.name === '') throw methodNotAllowed()
-      const { code, object } = updateObject(cluster, request, parseBody(exchange.body))
+      const { code, object } = updateObject(cluster, request, bodyOf(exchange))
       return finish(code, object)
     }
     case 'patch': {
       if (info.name === '') throw methodNotAllowed()
       const type = patchTypeOf(contentType)
       if (type !== 'apply' && info.query.has('force')) throw forceForbidden()
-      const { code, object } = patchObject(cluster, request, type, parseBody(exchange.body))
+      const { code, object } = patchObject(cluster, request, type, bodyOf(exchange))
       return finish(code, object)
     }
     case 'delete': {
       if (info.subresource !== '') throw methodNotAllowed()
-      const body = exchange.body === '' ? {} : parseBody(exchange.body)
+      const body = exchange.body.length === 0 ? {} : bodyOf(exchange)
       const policy = info.query.get('propagationPolicy')
       const options =
         policy === null || !isMap(body) ? body : { propagationPolicy: policy, ...body }
@@ -150,6 +154,11 @@ function write(
     default:
       throw methodNotAllowed()
   }
+}
+
+function bodyOf({ body, contentType }: Exchange): Json {
+  if (contentType.startsWith(PROTOBUF)) return decodeProtobuf(body)
+  return parseBody(new TextDecoder().decode(body))
 }
 
 function writeRequestOf({ info, userAgent }: Exchange, resource: Resource): WriteRequest {

@@ -1,12 +1,13 @@
 // POST, PUT, PATCH and apply: from a decoded body to what is committed, with ownership on the way.
 
+import { applyFields } from './apply.ts'
 import type { Cluster } from './cluster.ts'
 import { timestamp } from './cluster.ts'
 import { type Destination, insert, replace, type Written } from './commit.ts'
 import { type Decoding, decodeFields, decodeObject } from './decode.ts'
 import { emptySet, type FieldSet } from './fieldset.ts'
 import { type Json, type JsonMap, textAt } from './json.ts'
-import { applyFields, managersBefore, trackUpdate, type Writer } from './managed.ts'
+import { managersBefore, trackUpdate, type Writer } from './managed.ts'
 import { type KubeObject, withMeta } from './object.ts'
 import { jsonPatch, mergePatch, strategicPatch } from './patch.ts'
 import {
