@@ -31,16 +31,21 @@ export type SchedulerOptions = {
   readonly monotonicMs?: () => number
   /** The time of day, milliseconds since the epoch. */
   readonly wallMs?: () => number
+  /** Calls `run` once, `delayMs` from now; what it returns takes that back. For tests, which own the time. */
+  readonly setTimer?: (run: () => void, delayMs: number) => () => void
 }
 
 type Running = {
   readonly check: Check
   readonly startMs: number
-  readonly deadlineMs: number
+  readonly timeoutMs: number
   readonly controller: AbortController
+  /** Whether it holds one of the places for hosts that are failing. */
+  readonly isFailing: boolean
   /** The process stood still while this ran: a failure says nothing about the host. */
   isTainted: boolean
-  isTimedOut: boolean
+  /** When its time was up and it was aborted. */
+  abortedMs: number | undefined
 }
 
 /** Milliseconds. Coarse enough to cost nothing at rest, fine enough for a timeout of one second. */
@@ -51,6 +56,12 @@ const SLEEP_MAX_MS = 1000
 export const STALL_MS = 250
 /** Share of the places in flight that hosts which are failing may hold, so that they never starve the others. */
 const FAILING_SHARE = 0.75
+/** Its multiples, taken modulo 1, are spread as evenly as numbers can be. */
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2
+/** An attempt that has not ended this long after its abort is given up. Milliseconds. */
+const ABORT_GRACE_MS = 2000
+/** How long close() waits for attempts to end: well within a pod's grace, with time left to release the lease. Milliseconds. */
+const CLOSE_MAX_MS = 1000
 
 export class Scheduler {
   readonly #options: Required<SchedulerOptions>
@@ -59,7 +70,8 @@ export class Scheduler {
   #failingRunning = 0
   /** Checks that are due and wait for a place, first come first served: the well ones and the failing. */
   readonly #waiting = { well: new Queue<Check>(), failing: new Queue<Check>() }
-  #timer: ReturnType<typeof setTimeout> | undefined
+  /** Takes the pending tick back; undefined when none is pending. */
+  #cancelTick: (() => void) | undefined
   /** When the pending tick should fire. */
   #expectedMs = Number.POSITIVE_INFINITY
   #lastTickMs: number
@@ -68,7 +80,12 @@ export class Scheduler {
   #isClosed = false
 
   constructor(options: SchedulerOptions) {
-    this.#options = { monotonicMs: () => performance.now(), wallMs: Date.now, ...options }
+    this.#options = {
+      monotonicMs: () => performance.now(),
+      wallMs: Date.now,
+      setTimer: setRealTimer,
+      ...options,
+    }
     this.#lastTickMs = this.#options.monotonicMs()
   }
 
@@ -78,7 +95,7 @@ export class Scheduler {
       id,
       phase: phaseOf(id),
       target,
-      health,
+      health: this.#believed(target, health),
       isBusy: false,
       isStopped: false,
       slot: undefined,
@@ -98,9 +115,7 @@ export class Scheduler {
    */
   update(check: Check, target: Target): void {
     check.target = target
-    if (!target.probe && check.health.verdict === 'unhealthy') {
-      check.health = seed('healthy', this.#options.wallMs(), '')
-    }
+    check.health = this.#believed(target, check.health)
     this.#wheel.remove(check)
     if (check.isBusy || check.isStopped || this.#isClosed || !target.probe) return
     this.#wheel.insert(check, this.#options.monotonicMs())
@@ -116,14 +131,14 @@ export class Scheduler {
     }
   }
 
-  /** Ends all: aborts what runs; returns when every socket is free. No outcome is reported any more. */
+  /** Ends all: aborts what runs; returns when every socket is free, or after a second. No outcome is reported any more. */
   async close(): Promise<void> {
     this.#isClosed = true
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#expectedMs = Number.POSITIVE_INFINITY
+    this.#disarm()
     for (const running of this.#running) running.controller.abort()
-    while (this.#running.size > 0) await Bun.sleep(1)
+    for (let waited = 0; this.#running.size > 0 && waited < CLOSE_MAX_MS; waited++) {
+      await Bun.sleep(1)
+    }
   }
 
   /** How the scheduler fares: for metrics and /healthz. `overdueMs` is how late the pending tick is by now. */
@@ -145,37 +160,44 @@ export class Scheduler {
 
   /** One tick at the present moment. The timer calls it; tests may. */
   tick(): void {
+    if (this.#isClosed) return
     const nowMs = this.#options.monotonicMs()
     this.#latenessMs = Math.max(0, nowMs - this.#expectedMs)
     const hasStalled = Number.isFinite(this.#expectedMs) && this.#latenessMs > STALL_MS
-    this.#timer = undefined
-    this.#expectedMs = Number.POSITIVE_INFINITY
+    this.#disarm()
     this.#lastTickMs = nowMs
-    if (hasStalled) this.#taint()
+    if (hasStalled) this.#recover(nowMs)
     this.#expire(nowMs)
-    for (const check of this.#wheel.take(nowMs)) {
-      if (hasStalled) this.#wheel.insert(check, this.#dueAfterStallMs(check, nowMs))
-      else this.#enqueue(check)
-    }
+    for (const check of this.#wheel.take(nowMs)) this.#enqueue(check)
     this.#drain()
     this.#arm()
   }
 
-  #taint(): void {
+  /**
+   * Distrusts what ran while the process stood still, and puts off what was missed: each time to
+   * another place in the period. What is only late is not put off. Where every tick is late, a target
+   * would otherwise never be attempted.
+   */
+  #recover(nowMs: number): void {
     this.#stalls++
     for (const running of this.#running) running.isTainted = true
+    const turn = this.#stalls * GOLDEN_RATIO
+    for (const check of this.#wheel.take(nowMs - STALL_MS)) {
+      const { target, phase, health } = check
+      this.#wheel.insert(check, dueAfterStallMs(target, (phase + turn) % 1, health, nowMs))
+    }
   }
 
-  #dueAfterStallMs(check: Check, nowMs: number): number {
-    return dueAfterStallMs(check.target, check.phase, check.health, nowMs)
-  }
-
-  /** Ends the attempts whose time is up. */
+  /** Aborts the attempts whose time is up, and gives up those that do not end even so. */
   #expire(nowMs: number): void {
     for (const running of this.#running) {
-      if (nowMs < running.deadlineMs) continue
-      running.isTimedOut = true
-      running.controller.abort()
+      if (nowMs < running.startMs + running.timeoutMs) continue
+      if (running.abortedMs === undefined) {
+        running.abortedMs = nowMs
+        running.controller.abort()
+      } else if (nowMs > running.abortedMs + ABORT_GRACE_MS) {
+        this.#end(running, unknown('the prober did not end'))
+      }
     }
   }
 
@@ -205,49 +227,63 @@ export class Scheduler {
       check.isBusy = false
       return
     }
-    const startMs = this.#options.monotonicMs()
     const running: Running = {
       check,
-      startMs,
-      deadlineMs: startMs + check.target.timeoutMs,
+      startMs: this.#options.monotonicMs(),
+      timeoutMs: check.target.timeoutMs,
       controller: new AbortController(),
+      isFailing: isFailing(check),
       isTainted: false,
-      isTimedOut: false,
+      abortedMs: undefined,
     }
-    const wasFailing = isFailing(check)
     this.#running.add(running)
-    if (wasFailing) this.#failingRunning++
-    void this.#options.attempt(check.target, running.controller.signal).then((outcome) => {
-      this.#running.delete(running)
-      if (wasFailing) this.#failingRunning--
-      this.#finish(running, outcome)
-    })
+    if (running.isFailing) this.#failingRunning++
+    void this.#attempt(running).then((said) => this.#end(running, said))
   }
 
-  #finish(running: Running, said: Outcome): void {
-    const { check } = running
-    check.isBusy = false
-    if (this.#isClosed) return
-    const nowMs = this.#options.monotonicMs()
-    if (!check.isStopped && check.target.probe) {
-      const outcome = this.#judge(running, said, nowMs)
-      const before = check.health
-      check.health = observe(before, outcome, check.target, this.#options.wallMs())
-      const dueMs = nextDueMs(check.target, check.phase, check.health, running.startMs, nowMs)
-      this.#wheel.insert(check, dueMs)
-      check.onOutcome(check, { outcome, durationMs: nowMs - running.startMs }, before)
+  /** What the prober says. One that rejects is broken: that says nothing about the host. */
+  async #attempt({ check, controller }: Running): Promise<Outcome> {
+    try {
+      return await this.#options.attempt(check.target, controller.signal)
+    } catch (error) {
+      return unknown(`the prober broke (${error instanceof Error ? error.name : typeof error})`)
     }
-    this.#drain()
-    this.#arm()
+  }
+
+  /** Frees the place of an attempt and counts what it said, unless it was given up before. */
+  #end(running: Running, said: Outcome): void {
+    if (!this.#running.delete(running)) return
+    if (running.isFailing) this.#failingRunning--
+    running.check.isBusy = false
+    if (this.#isClosed) return
+    try {
+      this.#report(running, said)
+    } finally {
+      // Even if the listener throws, the others go on.
+      this.#drain()
+      this.#arm()
+    }
+  }
+
+  #report(running: Running, said: Outcome): void {
+    const { check, startMs } = running
+    if (check.isStopped || !check.target.probe) return
+    const nowMs = this.#options.monotonicMs()
+    const outcome = this.#judge(running, said, nowMs)
+    const before = check.health
+    check.health = observe(before, outcome, check.target, this.#options.wallMs())
+    this.#wheel.insert(check, nextDueMs(check.target, check.phase, check.health, startMs, nowMs))
+    check.onOutcome(check, { outcome, durationMs: nowMs - startMs }, before)
   }
 
   /** What an attempt is taken to have said, given how it ended and how we were doing meanwhile. */
   #judge(running: Running, said: Outcome, nowMs: number): Outcome {
-    if (said.result === 'ok' && !running.isTimedOut) return said
+    const isTimedOut = running.abortedMs !== undefined
+    if (said.result === 'ok' && !isTimedOut) return said
     // A tick that is overdue now has not had its chance to taint this attempt.
     const isStalled = running.isTainted || nowMs - this.#expectedMs > STALL_MS
     if (isStalled) return unknown('the prober itself stood still')
-    if (running.isTimedOut) return failed(`timeout after ${running.check.target.timeoutMs / 1000}s`)
+    if (isTimedOut) return failed(`timeout after ${running.timeoutMs / 1000}s`)
     return said
   }
 
@@ -259,13 +295,28 @@ export class Scheduler {
     const wantedMs =
       this.#running.size > 0 ? this.#lastTickMs + TICK_MS : this.#wheel.nextMs(nowMs, SLEEP_MAX_MS)
     const dueMs = Math.max(wantedMs, nowMs)
-    if (this.#timer !== undefined) {
-      if (dueMs >= this.#expectedMs) return
-      clearTimeout(this.#timer)
-    }
+    if (dueMs >= this.#expectedMs) return
+    this.#disarm()
     this.#expectedMs = dueMs
-    this.#timer = setTimeout(() => this.tick(), Math.ceil(dueMs - nowMs))
+    this.#cancelTick = this.#options.setTimer(() => this.tick(), Math.ceil(dueMs - nowMs))
   }
+
+  #disarm(): void {
+    this.#cancelTick?.()
+    this.#cancelTick = undefined
+    this.#expectedMs = Number.POSITIVE_INFINITY
+  }
+
+  /** A target without a probe is healthy, whatever was known of it. */
+  #believed(target: Target, health: Health): Health {
+    if (target.probe || health.verdict === 'healthy') return health
+    return seed('healthy', this.#options.wallMs(), '')
+  }
+}
+
+function setRealTimer(run: () => void, delayMs: number): () => void {
+  const timer = setTimeout(run, delayMs)
+  return () => clearTimeout(timer)
 }
 
 function isFailing(check: Check): boolean {

@@ -49,10 +49,12 @@ export class Wheel<T extends Slotted> {
     return taken
   }
 
-  /** When something is next due, looking no further than `horizonMs` ahead: then that moment. */
+  /** When something is next due, looking no further than `horizonMs` ahead: then that moment. `nowMs` if it is overdue. */
   nextMs(nowMs: number, horizonMs: number): number {
+    const first = Math.ceil(nowMs / this.slotMs)
+    if (this.#dueSlots(first - 1).length > 0) return nowMs
     const end = Math.floor((nowMs + horizonMs) / this.slotMs)
-    for (let slot = Math.max(this.#cursor, Math.ceil(nowMs / this.slotMs)); slot < end; slot++) {
+    for (let slot = Math.max(this.#cursor, first); slot < end; slot++) {
       if (this.#slots.has(slot)) return slot * this.slotMs
     }
     return end * this.slotMs
