@@ -1,8 +1,9 @@
 // Where the API server is and how we prove who we are: in a cluster from the mounted service account,
-// elsewhere from a kubeconfig (client-node reads those, exec plugins included).
+// elsewhere from a kubeconfig.
 
 import { existsSync, readFileSync } from 'node:fs'
 import type * as https from 'node:https'
+import { readPlainKubeconfig } from './kubeconfig.ts'
 
 export type ConfigOptions = {
   /** A kubeconfig file; wins over everything else. */
@@ -68,42 +69,42 @@ function fromServiceAccount(master: string | undefined): ClusterConfig {
   return { server, namespace, proxy: undefined, ...reread(async (before) => read(before)) }
 }
 
-async function fromKubeconfig(path: string, master: string | undefined): Promise<ClusterConfig> {
-  // Loaded when needed only: in a cluster it would cost 20 MB for nothing.
+async function fromKubeconfig(paths: string, master: string | undefined): Promise<ClusterConfig> {
+  const [path = paths] = paths.split(':').filter((file) => file !== '')
+  const plain = readPlainKubeconfig(path)
+  if (!plain) return await fromClientNode(path, master)
+  const { server, namespace, proxy } = plain
+  const read = async () => plain.credentials()
+  return { server: baseUrl(master ?? server), namespace, proxy, ...reread(read) }
+}
+
+async function fromClientNode(path: string, master: string | undefined): Promise<ClusterConfig> {
   const { KubeConfig } = await import('@kubernetes/client-node')
-  const load = () => {
-    const config = new KubeConfig()
-    try {
-      const [first = path] = path.split(':').filter((file) => file !== '')
-      config.loadFromFile(first)
-    } catch (cause) {
-      throw new Error(`Cannot read kubeconfig "${path}": ${messageOf(cause)}`, { cause })
+  const config = new KubeConfig()
+  config.loadFromFile(path)
+  const cluster = config.getCurrentCluster()
+  if (!cluster) throw new Error(`Cannot use kubeconfig "${path}" as it has no current context`)
+  const read = async () => {
+    const options: https.RequestOptions = {}
+    // Runs an exec plugin again when what it gave has expired.
+    await config.applyToHTTPSOptions(options)
+    return {
+      headers: textHeaders(options.headers),
+      tls: {
+        ...pem('ca', options.ca),
+        ...pem('cert', options.cert),
+        ...pem('key', options.key),
+        ...(cluster.tlsServerName ? { serverName: cluster.tlsServerName } : {}),
+        ...(cluster.skipTLSVerify ? { rejectUnauthorized: false } : {}),
+      },
     }
-    const cluster = config.getCurrentCluster()
-    if (!cluster) throw new Error(`Cannot use kubeconfig "${path}" as it has no current context`)
-    return { config, cluster }
   }
-  const { config, cluster } = load()
   const context = config.getContextObject(config.getCurrentContext())
   return {
-    server: (master ?? cluster.server).replace(/\/+$/, ''),
+    server: baseUrl(master ?? cluster.server),
     namespace: context?.namespace,
     proxy: cluster.proxyUrl,
-    ...reread(async () => {
-      const options: https.RequestOptions = {}
-      const { config, cluster } = load()
-      await config.applyToHTTPSOptions(options)
-      return {
-        headers: textHeaders(options.headers),
-        tls: {
-          ...pem('ca', options.ca),
-          ...pem('cert', options.cert),
-          ...pem('key', options.key),
-          ...(cluster.tlsServerName ? { serverName: cluster.tlsServerName } : {}),
-          ...(cluster.skipTLSVerify ? { rejectUnauthorized: false } : {}),
-        },
-      }
-    }),
+    ...reread(read),
   }
 }
 
@@ -162,6 +163,7 @@ function textHeaders(headers: https.RequestOptions['headers']): Record<string, s
   )
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** Without slashes at the end. */
+function baseUrl(url: string): string {
+  return url.replace(/\/+$/, '')
 }

@@ -15,16 +15,19 @@ const { values } = parseArgs({
   },
 })
 
-const common = {
+const common: Bun.BuildConfig = {
   entrypoints: ['main.ts'],
   target: 'bun',
   minify: true,
   sourcemap: 'none',
-} as const
+  // What is loaded only when needed (grpc-js, client-node) is a file of its own inside the binary.
+  format: 'esm',
+  splitting: true,
+}
 
 const bundle = await Bun.build(common)
-const source = await bundle.outputs[0]?.arrayBuffer()
-if (!source) throw new Error('Cannot measure the bundle as the build gave none')
+const chunks = await Promise.all(bundle.outputs.map((output) => output.arrayBuffer()))
+const source = Buffer.concat(chunks.map((chunk) => new Uint8Array(chunk)))
 
 mkdirSync('dist', { recursive: true })
 rmSync(values.outfile, { force: true })
@@ -34,7 +37,7 @@ await Bun.build({
   bytecode: true,
   compile: {
     outfile: values.outfile,
-    ...(values.target ? { target: values.target as Bun.Build.CompileTarget } : {}),
+    ...(values.target ? { target: targetOf(values.target) } : {}),
     // A stray file in the working directory must not change the operator.
     autoloadDotenv: false,
     autoloadBunfig: false,
@@ -42,6 +45,16 @@ await Bun.build({
     autoloadPackageJson: false,
   },
 })
+
+/** The name of a platform as Bun knows it; Bun itself refuses one that it does not. */
+function targetOf(name: string): Bun.Build.CompileTarget {
+  if (isCompileTarget(name)) return name
+  throw new Error(`Cannot build for "${name}": use a target like bun-linux-arm64`)
+}
+
+function isCompileTarget(name: string): name is Bun.Build.CompileTarget {
+  return name.startsWith('bun-')
+}
 
 const size = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`
 console.log(`${values.outfile}: ${size(statSync(values.outfile).size)}, Bun's runtime included`)
