@@ -1,103 +1,69 @@
 // gRPC: a host is well when grpc.health.v1.Health/Check answers SERVING. Plaintext, one call, one
-// connection, over node:http2 on a socket of our own.
+// connection, over HTTP/2 of our own (http2-call.ts).
 //
 // Not over @grpc/grpc-js, for measured reasons (Bun 1.4.5, 2026-11): it cannot cancel a connect nor a
 // handshake, so each attempt on a blackholed or silent host leaves a descriptor behind (50 of 50 were
-// open a second after the abort); an attempt takes 390 us of CPU instead of 130; and it holds 16 MiB more.
+// open a second after the abort); an attempt takes several times the CPU; it holds 16 MiB more; and
+// under it lies node:http2, which a host can make end the process.
 
-import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2'
 import { connect } from 'node:net'
 import { authority, converse } from './dial.ts'
 import { CHECK_PATH, checkRequest, codeName, servingStatus } from './grpc-health.ts'
 import { USER_AGENT } from './http-request.ts'
-import { errorCode, transferFailure } from './local.ts'
+import { type CallAnswer, callBytes, callReader, FRAME_BYTES_MAX } from './http2-call.ts'
 import { failed, type Outcome, ok, type Probe, type Prober } from './target.ts'
 
 type GrpcProbe = Extract<Probe, { kind: 'grpc' }>
-
-/** Bytes of an answer's messages; a HealthCheckResponse has 7. Room for fields that we do not know. */
-const BODY_BYTES_MAX = 4 * 1024
 
 /**
  * `ok` for SERVING; every other status, error or silence is a failure: `grpc NOT_SERVING`, the call's
  * status (`grpc UNIMPLEMENTED`), or what the connection said. Source: Kubernetes pkg/probe/grpc.
  */
-export const probeGrpc: Prober<GrpcProbe> = async (address, probe, signal) => {
-  const http2 = await import('node:http2') // 6 MiB that a cluster without gRPC probes does not pay for
-  return await converse<Outcome>(
+export const probeGrpc: Prober<GrpcProbe> = (address, probe, signal) => {
+  const message = checkRequest(probe.service)
+  if (message.length > FRAME_BYTES_MAX) return Promise.resolve(failed('gRPC service name too long'))
+  const read = callReader()
+  return converse<Outcome>(
     () => connect(address),
     address,
     signal,
     (socket, done) => {
-      socket.on('connect', () => {
-        const session = http2.connect(`http://${authority(address)}`, {
-          createConnection: () => socket,
-          settings: { enablePush: false },
-        })
-        socket.on('close', () => session.destroy())
-        session.on('error', (error) => done(http2Failure(error)))
-        session.on('goaway', (_code, lastStreamId) => {
-          if (lastStreamId === 0) done(GOAWAY)
-        })
-        const stream = session.request({
-          ':method': 'POST',
-          ':path': CHECK_PATH,
-          'content-type': 'application/grpc',
-          te: 'trailers',
-          'user-agent': USER_AGENT,
-        })
-        readAnswer(stream, done)
-        stream.end(checkRequest(probe.service))
+      socket.on('connect', () => socket.write(callBytes(head(authority(address)), message)))
+      socket.on('data', (chunk: Uint8Array) => {
+        const reading = read(chunk)
+        if (reading.state === 'broken') return done(failed(reading.reason))
+        if (reading.state === 'answer') return done(verdict(reading.answer))
+        if (reading.reply.length > 0) socket.write(reading.reply)
       })
     },
   )
 }
 
-type Headers = IncomingHttpHeaders & IncomingHttpStatusHeader
-
-/** Collects the one answer of a stream; its end, however it comes, is a verdict. */
-function readAnswer(stream: ClientHttp2Stream, done: (outcome: Outcome) => void): void {
-  let headers: Headers = {}
-  let trailers: IncomingHttpHeaders = {}
-  const body: Uint8Array[] = []
-  let bodyBytes = 0
-  stream.on('response', (received) => {
-    headers = received
-  })
-  stream.on('trailers', (received) => {
-    trailers = received
-  })
-  stream.on('data', (chunk: Uint8Array) => {
-    bodyBytes += chunk.length
-    if (bodyBytes > BODY_BYTES_MAX) return done(failed('gRPC response too large'))
-    body.push(chunk)
-  })
-  stream.on('error', (error) => done(http2Failure(error)))
-  stream.on('close', () => done(verdict(headers, trailers, Buffer.concat(body))))
+/** Header fields of the call. Source: grpc/grpc doc/PROTOCOL-HTTP2.md. */
+function head(host: string): Readonly<Record<string, string>> {
+  return {
+    ':method': 'POST',
+    ':scheme': 'http',
+    ':path': CHECK_PATH,
+    ':authority': host,
+    te: 'trailers',
+    'content-type': 'application/grpc',
+    'user-agent': USER_AGENT,
+  }
 }
 
-/** A status in the trailers, or in the headers when there is no message; else what HTTP said. */
-function verdict(headers: Headers, trailers: IncomingHttpHeaders, body: Uint8Array): Outcome {
-  const grpcStatus = trailers['grpc-status'] ?? headers['grpc-status']
-  if (typeof grpcStatus !== 'string') {
-    const status = headers[':status']
-    if (status === undefined) return RESET
-    return failed(status === 200 ? 'no gRPC status in the response' : `HTTP ${status}`)
-  }
+/** The status of the call is in the trailers, or in the head when there is no message. */
+function verdict({ fields, body }: CallAnswer): Outcome {
+  const grpcStatus = fields.get('grpc-status')
+  const status = fields.get(':status')
+  if (grpcStatus === undefined && status !== '200') return failed(`HTTP ${httpStatus(status)}`)
+  if (grpcStatus === undefined) return failed('no gRPC status in the response')
   if (grpcStatus !== '0') return failed(`grpc ${codeName(grpcStatus)}`)
   const serving = servingStatus(body)
   if (serving === undefined) return failed('malformed gRPC response')
   return serving === 'SERVING' ? ok : failed(`grpc ${serving}`)
 }
 
-const RESET = failed('HTTP/2 stream reset')
-const GOAWAY = failed('HTTP/2 GOAWAY')
-const MALFORMED = failed('malformed HTTP/2 response')
-
-/** Errors of HTTP/2 by what the server did; anything else is the socket's. */
-function http2Failure(error: unknown): Outcome {
-  const code = errorCode(error)
-  if (code === 'ERR_HTTP2_STREAM_ERROR') return RESET
-  if (code === 'ERR_HTTP2_SESSION_ERROR') return GOAWAY
-  return code.startsWith('ERR_HTTP2') ? MALFORMED : transferFailure('read', error)
+function httpStatus(text: string | undefined): string {
+  return text !== undefined && /^\d{3}$/.test(text) ? text : 'without a status'
 }

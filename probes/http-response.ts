@@ -35,7 +35,7 @@ export function responseReader(): (chunk: Uint8Array) => Reading {
   return (chunk) => {
     if (head !== undefined && bodyOver !== undefined)
       return { state: bodyOver(chunk) ? 'end' : 'body', head }
-    const taken = chunk.subarray(0, HEAD_BYTES_MAX + 1 - headBytes)
+    const taken = chunk.subarray(0, HEAD_BYTES_MAX - headBytes)
     const before = text.length
     text += Buffer.from(taken.buffer, taken.byteOffset, taken.length).toString('latin1')
     headBytes += taken.length
@@ -44,7 +44,7 @@ export function responseReader(): (chunk: Uint8Array) => Reading {
       if (!PREFIX.startsWith(text.slice(0, PREFIX.length)) && !text.startsWith(PREFIX))
         return BROKEN
       const end = headEnd(text, searched)
-      if (end === undefined) return headBytes > HEAD_BYTES_MAX ? TOO_LARGE : READING
+      if (end === undefined) return headBytes === HEAD_BYTES_MAX ? TOO_LARGE : READING
       const parsed = parseHead(text.slice(0, end))
       if (parsed === undefined) return BROKEN
       text = text.slice(end)

@@ -104,7 +104,6 @@ export function startSilentHttp2(options: Address): Promise<Backend> {
 export function startEndlessHttp2(options: Address): Promise<Backend> {
   return startHttp2(options, (session) => {
     session.on('stream', (stream) => {
-      stream.on('error', () => {})
       stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
       // Not `while (stream.write(...))`: under Bun 1.4.5 an HTTP/2 stream never says that it is full.
       const more = () => {
@@ -121,7 +120,11 @@ function startHttp2(
 ): Promise<Backend> {
   const http2 = createHttp2Server()
   http2.on('sessionError', () => {})
-  http2.on('session', greet)
+  http2.on('session', (session) => {
+    session.on('error', () => {}) // a peer that resets is nothing unusual here
+    session.on('stream', (stream) => void stream.on('error', () => {}))
+    greet(session)
+  })
   return startTcp(options, (socket) => void http2.emit('connection', socket))
 }
 
