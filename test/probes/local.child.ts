@@ -1,0 +1,33 @@
+// Run by local.test.ts in a network namespace or under a small descriptor limit: asks what it is told
+// to ask, and prints the outcomes as JSON. Argument: a list of [host, port, kind]. With `--exhaust`
+// it first takes every descriptor that is left.
+
+import { closeSync, openSync } from 'node:fs'
+import type { Outcome, ProbeKind } from '../../probes/target.ts'
+import { ask, grpc, http, tcp, udp } from './asking.ts'
+
+const probes = { tcp, udp, http: http(), grpc }
+// The parent is local.test.ts, which types what it passes.
+const rows = JSON.parse(process.argv[2] ?? '[]') as [string, number, ProbeKind][]
+const exhaust = process.argv.includes('--exhaust')
+
+// Whatever is loaded at the first attempt has to be there before the descriptors are gone.
+if (exhaust) {
+  for (const probe of Object.values(probes)) await ask({ host: '127.0.0.1', port: 1 }, probe)
+}
+const taken: number[] = []
+const outcomes: Outcome[] = []
+for (const [host, port, kind] of rows) {
+  if (exhaust) takeAll(taken)
+  outcomes.push(await ask({ host, port }, probes[kind]))
+}
+for (const descriptor of taken) closeSync(descriptor)
+process.stdout.write(JSON.stringify(outcomes))
+
+function takeAll(into: number[]): void {
+  try {
+    for (;;) into.push(openSync('/dev/null', 'r'))
+  } catch {
+    // EMFILE: there is none left, which is what was wanted
+  }
+}
