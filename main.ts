@@ -4,6 +4,7 @@
 import { UsageError } from './cli/flags.ts'
 import { run } from './cli/run.ts'
 import { printVersion } from './cli/version.ts'
+import { ApiError, CannotStart, messageOf, NetworkError } from './k8s/errors.ts'
 
 /** Resolves with the exit code. */
 type Command = (args: readonly string[]) => Promise<number>
@@ -23,13 +24,11 @@ async function main([word = '', ...rest]: readonly string[]): Promise<number> {
 
 /** What a person did or what the world refused is one line; a bug is a stack. */
 function fail(error: unknown): never {
-  const isBug =
-    error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
-  if (isBug) throw error
-  process.stderr.write(
-    `endpoints-operator: ${error instanceof Error ? error.message : String(error)}\n`,
-  )
-  process.exit(error instanceof UsageError ? 2 : 1)
+  const isUsage = error instanceof UsageError
+  const isWorld = [CannotStart, ApiError, NetworkError].some((sort) => error instanceof sort)
+  if (!isUsage && !isWorld) throw error
+  process.stderr.write(`endpoints-operator: ${messageOf(error)}\n`)
+  process.exit(isUsage ? 2 : 1)
 }
 
 // No top-level await: bytecode needs a module without it.

@@ -18,7 +18,10 @@ export type Flag = {
 
 export type ParsedFlags = {
   readonly get: (name: string) => string
+  /** Whether it was given. */
   readonly has: (name: string) => boolean
+  /** Whether a flag without a value is on. */
+  readonly isOn: (name: string) => boolean
   readonly positionals: readonly string[]
 }
 
@@ -52,6 +55,7 @@ export function parseFlags(
   return {
     get: (name) => String(values[name] ?? fallbacks.get(name) ?? ''),
     has: (name) => values[name] !== undefined,
+    isOn: (name) => values[name] === true,
     positionals,
   }
 }
@@ -81,6 +85,23 @@ export function wholeNumber(flags: ParsedFlags, name: string, min: number, max: 
     throw new UsageError(`--${name} must be a whole number from ${min} to ${max}, not "${text}"`)
   }
   return value
+}
+
+const UNIT_MS = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const
+
+/** A flag as a duration like `15s`, `1m30s` or `500ms`, in milliseconds. Throws UsageError. */
+export function duration(flags: ParsedFlags, name: string): number {
+  const text = flags.get(name)
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)]
+  const isWhole = parts.map(([part]) => part).join('') === text
+  const ms = parts.reduce((sum, [, count, unit]) => {
+    const unitMs = Object.entries(UNIT_MS).find(([key]) => key === unit)?.[1] ?? 0
+    return sum + Number(count) * unitMs
+  }, 0)
+  if (!isWhole || ms <= 0 || ms > UNIT_MS.h) {
+    throw new UsageError(`--${name} must be a duration like 15s, up to 1h, not "${text}"`)
+  }
+  return ms
 }
 
 /** The lines of --help for `flags`, aligned. */

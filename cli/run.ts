@@ -5,14 +5,23 @@ import { hostname } from 'node:os'
 import { createClient } from '../k8s/client.ts'
 import { loadConfig } from '../k8s/config.ts'
 import { startController } from '../k8s/controller.ts'
-import { createLog } from '../k8s/log.ts'
+import { createElection, type Election } from '../k8s/lease.ts'
+import { createLog, type Log } from '../k8s/log.ts'
 import { serveHealth, serveMetrics } from '../k8s/ports.ts'
 import { countRequests, healthzOf, readyzOf, scalarsOf } from '../k8s/vitals.ts'
 import { version } from '../package.json'
-import { type Flag, flagHelp, parseFlags, UsageError, wholeNumber } from './flags.ts'
+import {
+  duration,
+  type Flag,
+  flagHelp,
+  type ParsedFlags,
+  parseFlags,
+  UsageError,
+  wholeNumber,
+} from './flags.ts'
 
-/** Milliseconds for attempts and writes under way to end once we are told to stop. */
-const STOP_MAX_MS = 1_500
+/** Milliseconds for what is under way to end, and the lease to be released, once we are told to stop. */
+const STOP_MAX_MS = 1_800
 /** Attempts at once, unless the limit on open files asks for fewer. */
 const IN_FLIGHT_MAX = 2_048
 /** Share of the open files that attempts may take; the rest is for the API server, the ports and the logs. */
@@ -57,6 +66,47 @@ export const RUN_FLAGS: readonly Flag[] = [
     help: 'address of /healthz and /readyz',
   },
   {
+    name: 'leader-elect',
+    fallback: '',
+    help: 'of several replicas, only the holder of a Lease probes and writes',
+  },
+  {
+    name: 'leader-elect-lease-duration',
+    value: 'DURATION',
+    fallback: '15s',
+    help: 'after which a lease that was not renewed may be taken',
+  },
+  {
+    name: 'leader-elect-renew-deadline',
+    value: 'DURATION',
+    fallback: '10s',
+    help: 'after which a leader that could not renew stops',
+  },
+  {
+    name: 'leader-elect-retry-period',
+    value: 'DURATION',
+    fallback: '2s',
+    help: 'between attempts to take or renew the lease',
+  },
+  {
+    name: 'leader-elect-resource-lock',
+    value: 'KIND',
+    fallback: 'leases',
+    help: 'accepted for compatibility; it is always a Lease',
+  },
+  {
+    name: 'leader-elect-namespace',
+    value: 'NAMESPACE',
+    fallback: '',
+    help: 'of the lease; default: where we run, else kube-system',
+  },
+  {
+    name: 'leader-elect-name',
+    value: 'NAME',
+    fallback: 'endpoints-operator',
+    help: 'of the lease',
+  },
+  {
     name: 'log-format',
     value: 'text|json',
     fallback: 'text',
@@ -89,7 +139,7 @@ ${flagHelp(RUN_FLAGS)}
 /** Runs the operator; resolves with the exit code when it was told to stop. Throws UsageError or what kept it from starting. */
 export async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, RUN_FLAGS)
-  if (flags.has('help')) {
+  if (flags.isOn('help')) {
     process.stdout.write(RUN_HELP)
     return 0
   }
@@ -104,14 +154,8 @@ export async function run(args: readonly string[]): Promise<number> {
     ? wholeNumber(flags, 'max-in-flight', 1, 100_000)
     : inFlightDefault()
 
-  const stop = new AbortController()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      log.info('stopping', { signal })
-      stop.abort(new Error('stopping'))
-    })
-  }
-
+  const leaseTimes = leaseTimesOf(flags)
+  const stop = stopOnSignals(log)
   const config = await loadConfig({
     kubeconfig: flags.get('kubeconfig') || undefined,
     master: flags.get('master') || undefined,
@@ -121,23 +165,33 @@ export async function run(args: readonly string[]): Promise<number> {
     userAgent: `endpoints-operator/${version}`,
     onAnswer: requests.onAnswer,
   })
+  const instance = process.env.POD_NAME || hostname()
   const controller = startController({
     client,
     log,
-    policy: { allowLoopback: flags.has('allow-loopback') },
+    policy: { allowLoopback: flags.isOn('allow-loopback') },
     concurrency,
     inFlightMax,
-    instance: process.env.POD_NAME ?? hostname(),
-    signal: stop.signal,
+    instance,
+    signal: stop,
   })
-  let isLeader = false
+  const election = flags.isOn('leader-elect')
+    ? createElection({
+        ...leaseTimes,
+        client,
+        log,
+        namespace: flags.get('leader-elect-namespace') || config.namespace || 'kube-system',
+        name: flags.get('leader-elect-name'),
+        identity: `${instance}_${crypto.randomUUID()}`,
+      })
+    : alone
   const health = serveHealth(flags.get('health-probe-bind-address'), {
     healthz: healthzOf(controller),
     readyz: readyzOf(controller),
   })
   const metrics = serveMetrics(flags.get('metricsaddr'), {
     resources: controller.resources,
-    scalars: () => scalarsOf(controller, requests, { version, isLeader: () => isLeader }),
+    scalars: () => scalarsOf(controller, requests, { version, isLeader: election.isHeld }),
   })
   log.info('started', {
     version,
@@ -147,20 +201,52 @@ export async function run(args: readonly string[]): Promise<number> {
     inFlightMax,
   })
 
-  const aborted = new Promise<void>((resolve) => {
-    stop.signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-  await Promise.race([controller.synced, aborted])
-  if (!stop.signal.aborted) {
-    log.info('leading')
-    isLeader = true
-    const led = controller.lead(stop.signal)
-    await aborted
-    await Promise.race([Promise.all([led, controller.done]), Bun.sleep(STOP_MAX_MS)])
-  }
+  await Promise.race([controller.synced, abortOf(stop)])
+  const lead = (signal: AbortSignal) => controller.lead({ signal, mayWrite: election.isHeld })
+  const elected = election.run(lead, stop)
+  // Until told to stop; a bug in either rejects and ends the process.
+  await Promise.race([Promise.all([elected, controller.done]), abortOf(stop)])
+  await Promise.race([Promise.all([elected, controller.done]), Bun.sleep(STOP_MAX_MS)])
   await Promise.all([health.stop(), metrics.stop()])
   log.info('stopped')
   return 0
+}
+
+/** The election of an operator without rivals. */
+const alone: Election = {
+  isHeld: () => true,
+  run: async (lead, signal) => await lead(signal),
+}
+
+/** A signal that aborts at SIGTERM or SIGINT; registered first thing, because as PID 1 we would ignore them. */
+function stopOnSignals(log: Log): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      log.info('stopping', { signal })
+      stop.abort(new Error('stopping'))
+    })
+  }
+  return stop.signal
+}
+
+function abortOf(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+function leaseTimesOf(flags: ParsedFlags) {
+  const durationMs = duration(flags, 'leader-elect-lease-duration')
+  const renewDeadlineMs = duration(flags, 'leader-elect-renew-deadline')
+  const retryMs = duration(flags, 'leader-elect-retry-period')
+  if (durationMs <= renewDeadlineMs || renewDeadlineMs <= 1.2 * retryMs) {
+    throw new UsageError(
+      '--leader-elect-lease-duration must be longer than --leader-elect-renew-deadline, and that longer than 1.2 times --leader-elect-retry-period',
+    )
+  }
+  return { durationMs, renewDeadlineMs, retryMs }
 }
 
 /** How many attempts may run at once under the limit on open files. */

@@ -3,6 +3,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import type * as https from 'node:https'
+import { CannotStart } from './errors.ts'
 import { readPlainKubeconfig } from './kubeconfig.ts'
 
 export type ConfigOptions = {
@@ -52,7 +53,9 @@ export async function loadConfig(options: ConfigOptions): Promise<ClusterConfig>
   const home = `${HOME ?? ''}/.kube/config`
   if (existsSync(home)) return await fromKubeconfig(home, options.master)
   if (options.master) return fromUrl(options.master)
-  throw new Error('Cannot find a cluster: use --kubeconfig FILE, set KUBECONFIG, or run in a pod')
+  throw new CannotStart(
+    'Cannot find a cluster: use --kubeconfig FILE, set KUBECONFIG, or run in a pod',
+  )
 }
 
 function fromServiceAccount(master: string | undefined): ClusterConfig {
@@ -83,7 +86,8 @@ async function fromClientNode(path: string, master: string | undefined): Promise
   const config = new KubeConfig()
   config.loadFromFile(path)
   const cluster = config.getCurrentCluster()
-  if (!cluster) throw new Error(`Cannot use kubeconfig "${path}" as it has no current context`)
+  if (!cluster)
+    throw new CannotStart(`Cannot use kubeconfig "${path}" as it has no current context`)
   const read = async () => {
     const options: https.RequestOptions = {}
     // Runs an exec plugin again when what it gave has expired.

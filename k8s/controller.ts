@@ -21,7 +21,7 @@ import { createWorkQueue, type WorkQueue } from './queue.ts'
 import { type Reflector, startReflector } from './reflector.ts'
 import { Resource, readSeen, type Seen } from './resource.ts'
 import { type SyncContext, type SyncResult, standingOf, statusNow, syncObjects } from './sync.ts'
-import { createWriter } from './writer.ts'
+import { createWriter, type Permit } from './writer.ts'
 
 export type ControllerOptions = {
   readonly client: ApiClient
@@ -42,8 +42,8 @@ export type Controller = {
   readonly synced: Promise<unknown>
   /** Resolves when all watches have ended. */
   readonly done: Promise<unknown>
-  /** Probes and publishes until `signal` aborts; resolves when nothing is under way any more. */
-  readonly lead: (signal: AbortSignal) => Promise<void>
+  /** Probes and publishes as long as `permit` holds; resolves when nothing is under way any more. */
+  readonly lead: (permit: Permit) => Promise<void>
   readonly resources: () => Iterable<ResourceMetrics>
   readonly schedulerStats: () => ReturnType<Scheduler['stats']>
   readonly queueStats: () => ReturnType<WorkQueue['stats']>
@@ -85,8 +85,8 @@ export function startController(options: ControllerOptions): Controller {
   return {
     synced: Promise.all(all.map(({ synced }) => synced)),
     done: Promise.all(all.map(({ done }) => done)),
-    lead: async (until) => {
-      leading = startLeading(options, { seen, services, endpoints }, until)
+    lead: async (permit) => {
+      leading = startLeading(options, { seen, services, endpoints }, permit)
       for (const key of seen.keys()) leading.queue.mark(key, 0)
       await leading.done
       leading = undefined
@@ -112,9 +112,10 @@ type Leading = {
 }
 
 /** All that exists only while leading. */
-function startLeading(options: ControllerOptions, caches: Caches, signal: AbortSignal): Leading {
+function startLeading(options: ControllerOptions, caches: Caches, permit: Permit): Leading {
+  const { signal } = permit
   const { client, log, policy, concurrency, inFlightMax, instance } = options
-  const writer = createWriter(client, signal)
+  const writer = createWriter(client, permit)
   const recorder = createRecorder(writer, log, instance)
   const scheduler = new Scheduler({ attempt, inFlightMax })
   const context: SyncContext = { client, writer, log, signal, ...caches }

@@ -19,6 +19,11 @@ export class NetworkError extends Error {
   override readonly name = 'NetworkError'
 }
 
+/** What keeps the program from starting and a person can mend: the message says how. */
+export class CannotStart extends Error {
+  override readonly name = 'CannotStart'
+}
+
 /** The HTTP status that `error` carries; 0 if it carries none. */
 export function statusOfError(error: unknown): number {
   return error instanceof ApiError ? error.status : 0

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
 import type { Credentials } from './config.ts'
-import { messageOf } from './errors.ts'
+import { CannotStart, messageOf } from './errors.ts'
 
 export type PlainKubeconfig = {
   readonly server: string
@@ -60,7 +60,9 @@ export function readPlainKubeconfig(path: string): PlainKubeconfig | undefined {
   const context = named(config.contexts, current)?.context
   const cluster = named(config.clusters, context?.cluster)?.cluster
   if (!context || !cluster) {
-    throw new Error(`Cannot use kubeconfig "${path}" as it has no current context with a cluster`)
+    throw new CannotStart(
+      `Cannot use kubeconfig "${path}" as it has no current context with a cluster`,
+    )
   }
   const user = v.safeParse(plainUserSchema, named(config.users, context.user)?.user ?? {})
   if (!user.success) return undefined
@@ -77,7 +79,7 @@ function readConfig(path: string): v.InferOutput<typeof configSchema> {
   try {
     return v.parse(configSchema, Bun.YAML.parse(readFileSync(path, 'utf8')))
   } catch (cause) {
-    throw new Error(`Cannot read kubeconfig "${path}": ${messageOf(cause)}`, { cause })
+    throw new CannotStart(`Cannot read kubeconfig "${path}": ${messageOf(cause)}`, { cause })
   }
 }
 

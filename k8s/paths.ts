@@ -26,6 +26,14 @@ export function eventsPath(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/events`
 }
 
+export function leasesPath(namespace: string): string {
+  return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
+}
+
+export function leasePath({ namespace, name }: Named): string {
+  return `${leasesPath(namespace)}/${name}`
+}
+
 /** One text for namespace and name. */
 export function keyOf({ namespace, name }: Named): string {
   return `${namespace}/${name}`

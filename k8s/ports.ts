@@ -1,5 +1,6 @@
 // The two ports: /healthz and /readyz for the kubelet, /metrics for Prometheus.
 
+import { CannotStart } from './errors.ts'
 import { type MetricsView, renderMetrics } from './metrics.ts'
 
 /** Why not, in a few words; undefined when all is well. */
@@ -48,7 +49,9 @@ function listen(
 ): Listener {
   const bind = parseBindAddress(address)
   if (!bind)
-    throw new Error(`Cannot use ${flag} "${address}" as it must be like :8080 or 127.0.0.1:8080`)
+    throw new CannotStart(
+      `Cannot use ${flag} "${address}" as it must be like :8080 or 127.0.0.1:8080`,
+    )
   const serve = (hostname: string) =>
     Bun.serve({
       hostname,
@@ -67,7 +70,7 @@ function listen(
     return { port: server.port ?? 0, stop: () => server.stop(true) }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(`Cannot listen on ${flag} "${address}": ${why}`, { cause })
+    throw new CannotStart(`Cannot listen on ${flag} "${address}": ${why}`, { cause })
   }
 }
 

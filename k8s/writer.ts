@@ -8,6 +8,7 @@ import { takeItems } from '../crds/ownership.ts'
 import { type DesiredService, PORTS_PATH } from '../crds/service.ts'
 import type { Status } from '../crds/status.ts'
 import type { ApiClient } from './client.ts'
+import { NetworkError } from './errors.ts'
 import {
   clusterEndpointPath,
   eventsPath,
@@ -44,10 +45,18 @@ const PLURALS = { Service: 'services', Endpoints: 'endpoints' } as const satisfi
   Published
 >
 
-/** A writer that writes only until `signal` aborts; what is under way then is cut off. */
-export function createWriter(client: ApiClient, signal: AbortSignal): Writer {
-  async function patch(path: string, kind: string, body: unknown, query = {}): Promise<unknown> {
+/** When one may write: until `signal` aborts, and only while `mayWrite` says so right before a write. */
+export type Permit = { readonly signal: AbortSignal; readonly mayWrite: () => boolean }
+
+/** A writer that keeps to `permit`; what is under way when its signal aborts is cut off. */
+export function createWriter(client: ApiClient, { signal, mayWrite }: Permit): Writer {
+  function assertPermitted(): void {
     signal.throwIfAborted()
+    if (!mayWrite()) throw new NetworkError('Cannot write as the lease was not renewed in time')
+  }
+
+  async function patch(path: string, kind: string, body: unknown, query = {}): Promise<unknown> {
+    assertPermitted()
     const contentType = `application/${kind}`
     return await client.request({ method: 'PATCH', path, query, body, contentType, signal })
   }
@@ -84,7 +93,7 @@ export function createWriter(client: ApiClient, signal: AbortSignal): Writer {
         { fieldManager: FIELD_MANAGER },
       ),
     postEvent: async (namespace, body) => {
-      signal.throwIfAborted()
+      assertPermitted()
       return await client.request({ method: 'POST', path: eventsPath(namespace), body, signal })
     },
     patchEvent: async ({ namespace, name }, body) =>
