@@ -76,11 +76,17 @@ export function readPlainKubeconfig(path: string): PlainKubeconfig | undefined {
 }
 
 function readConfig(path: string): v.InferOutput<typeof configSchema> {
+  let value: unknown
   try {
-    return v.parse(configSchema, Bun.YAML.parse(readFileSync(path, 'utf8')))
+    value = Bun.YAML.parse(readFileSync(path, 'utf8'))
   } catch (cause) {
     throw new CannotStart(`Cannot read kubeconfig "${path}": ${messageOf(cause)}`, { cause })
   }
+  const parsed = v.safeParse(configSchema, value)
+  if (parsed.success) return parsed.output
+  // Only where, never what: the file holds secrets.
+  const where = v.getDotPath(parsed.issues[0]) ?? 'the top'
+  throw new CannotStart(`Cannot use "${path}" as it is no kubeconfig, see ${where}`)
 }
 
 function credentialsOf(
