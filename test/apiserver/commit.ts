@@ -34,9 +34,6 @@ export function insert(
   const namespace = textAt(object, 'metadata', 'namespace')
   const name = textAt(object, 'metadata', 'name')
   checkNamespace(cluster, resource, namespace, name)
-  if (cluster.store.get(resource.collection, namespace, name) !== undefined) {
-    throw alreadyExists(resource, name)
-  }
   const fresh = withMeta(object, {
     uid: crypto.randomUUID(),
     creationTimestamp: timestamp(cluster.nowMs()),
@@ -49,6 +46,9 @@ export function insert(
   const reset = resource.hasStatus ? withKey(fresh, 'status', resource.skeleton.status) : fresh
   const prepared = resource.rules.prepareCreate(reset)
   refuseInvalid(resource, prepared, undefined)
+  if (cluster.store.get(resource.collection, namespace, name) !== undefined) {
+    throw alreadyExists(resource, name)
+  }
   if (to.isDryRun) return { object: arrange(writeManagers(prepared, managers)), code: 201 }
   const complete = writeManagers(resource.rules.claim(prepared, undefined), managers)
   return { object: cluster.store.put(resource.collection, arrange(complete)).object, code: 201 }
