@@ -2,7 +2,7 @@
 // API server is found to be back.
 
 import type { ApiClient } from './client.ts'
-import { ApiError } from './errors.ts'
+import { ApiError, NetworkError } from './errors.ts'
 
 /** Milliseconds. Source: client-go tools/cache/reflector.go: 0.8 s doubling to 30 s, jitter factor 1. */
 const BASE_MS = 800
@@ -23,13 +23,19 @@ export async function backOff(
   signal: AbortSignal,
 ): Promise<void> {
   const waitMs = backoffMs(failures, error)
-  if (error instanceof ApiError) return await pause(waitMs, signal)
+  if (!mayPassAnyMoment(error)) return await pause(waitMs, signal)
   const first = Math.min(waitMs, BASE_MS)
   await pause(first, signal)
   const done = new AbortController()
   const either = AbortSignal.any([signal, done.signal])
   await Promise.race([pause(waitMs - first, either), client.whenReachable(either)])
   done.abort()
+}
+
+/** Whether `error` is over as soon as the API server does its work again: no answer, or 5xx without Retry-After. */
+export function mayPassAnyMoment(error: unknown): boolean {
+  if (error instanceof ApiError) return error.status >= 500 && error.retryAfterMs === undefined
+  return error instanceof NetworkError
 }
 
 /** Waits `ms`, or until `signal` aborts. Never rejects. */

@@ -29,7 +29,7 @@ export type ApiClient = {
     query: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ) => Promise<AsyncIterable<Uint8Array>>
-  /** Resolves when the API server answers again after it was out of reach; at once if it is in reach. */
+  /** Resolves when the API server answers again after it did not, or only with 5xx; at once if it does. */
   readonly whenReachable: (signal: AbortSignal) => Promise<void>
 }
 
@@ -39,8 +39,8 @@ export type ClientOptions = {
   readonly onAnswer?: (method: string, path: string, status: number) => void
 }
 
-/** Milliseconds. Source: longer than any answer of a healthy API server, short enough to try again. */
-const REQUEST_TIMEOUT_MS = 15_000
+/** Milliseconds for one object. Applies are idempotent: trying again costs less than a worker that waits. */
+const REQUEST_TIMEOUT_MS = 5_000
 /** Milliseconds a Retry-After may ask for at most. */
 const RETRY_AFTER_MAX_MS = 60_000
 /** Characters of an error answer that end up in messages. */
@@ -82,8 +82,9 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
     } catch (cause) {
       throw lost(request, cause)
     }
-    reach.isReached()
     onAnswer(method, path, response.status)
+    if (response.status >= 500) reach.isLost()
+    else if (response.status !== 429) reach.isReached()
     if (response.ok) return response
     if (response.status === 401) config.forget()
     throw await errorOf(response)
@@ -195,7 +196,7 @@ type Reach = {
   readonly wait: (signal: AbortSignal) => Promise<void>
 }
 
-/** Whether the API server is in reach, so that whoever waits for it goes on when the first one finds it. */
+/** Whether the API server does its work, so that all who wait for it go on when the first one finds it back. */
 function createReach(): Reach {
   let back: PromiseWithResolvers<void> | undefined
   return {

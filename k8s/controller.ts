@@ -9,7 +9,7 @@ import { readService } from '../crds/service.ts'
 import type { Condition, Status } from '../crds/status.ts'
 import { attempt } from '../probes/probers.ts'
 import { Scheduler } from '../probes/scheduler.ts'
-import { backoffMs } from './backoff.ts'
+import { backoffMs, mayPassAnyMoment } from './backoff.ts'
 import type { ApiClient } from './client.ts'
 import { messageOf, statusOfError } from './errors.ts'
 import { createRecorder } from './events.ts'
@@ -52,6 +52,9 @@ export type Controller = {
 
 /** Milliseconds after which something that was refused is looked at again: nobody tells us of objects that are not ours. */
 const REFUSED_RECHECK_MS = 30_000
+
+/** Milliseconds at least, and twice that at most, until work goes on when the API server is back. */
+const BACK_MS = 500
 
 export function startController(options: ControllerOptions): Controller {
   const { client, log, signal } = options
@@ -121,6 +124,8 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
   const context: SyncContext = { client, writer, log, signal, ...caches }
   const resources = new Map<string, Resource>()
   const queue = createWorkQueue({ concurrency, work })
+  /** Resources that wait for the API server. */
+  const stuck = new Set<string>()
 
   async function work(key: string): Promise<void> {
     const seen = caches.seen.get(key)
@@ -146,7 +151,18 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
         inSeconds: Math.round(waitMs / 1000),
       })
       queue.mark(key, waitMs)
+      if (mayPassAnyMoment(error)) markWhenReachable(key)
     }
+  }
+
+  /** Does not wait a long backoff out when the API server comes back meanwhile. */
+  function markWhenReachable(key: string): void {
+    stuck.add(key)
+    if (stuck.size > 1) return
+    void client.whenReachable(signal).then(() => {
+      for (const each of stuck) queue.mark(each, BACK_MS * (1 + Math.random()))
+      stuck.clear()
+    })
   }
 
   function adoptable(key: string, seen: Seen): Resource {

@@ -43,6 +43,8 @@ export type ReflectorState = {
 
 /** Objects a page. Source: client-go tools/pager: 500. */
 const PAGE_SIZE = 500
+/** Milliseconds for one page. */
+const LIST_TIMEOUT_MS = 30_000
 /** Seconds. Source: client-go asks the server to end watches after 5 to 10 minutes. */
 const WATCH_SECONDS_MIN = 300
 /** Milliseconds that a server may take longer than asked for to end a watch. */
@@ -127,7 +129,13 @@ export function startReflector(options: ReflectorOptions): Reflector {
         limit: String(PAGE_SIZE),
         ...(token ? { continue: token } : {}),
       }
-      const answer = await client.request({ method: 'GET', path, query, channel: 'main', signal })
+      const answer = await client.request({
+        method: 'GET',
+        path,
+        query,
+        timeoutMs: LIST_TIMEOUT_MS,
+        signal,
+      })
       const { metadata, items } = v.parse(listSchema, answer)
       objects.push(...(items ?? []))
       state.lastSignMs = performance.now()
