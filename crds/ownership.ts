@@ -12,9 +12,9 @@ const fieldsSchema: v.GenericSchema<unknown, Fields> = v.record(
 )
 
 const entrySchema = v.looseObject({
-  manager: v.optional(v.string(), ''),
-  operation: v.optional(v.string(), ''),
-  subresource: v.optional(v.string(), ''),
+  manager: v.optional(v.string()),
+  operation: v.optional(v.string()),
+  subresource: v.optional(v.string()),
   fieldsV1: v.optional(v.unknown()),
 })
 
@@ -58,19 +58,21 @@ export function takeItems(
   path: readonly string[],
   itemKeys: readonly string[],
 ): unknown[] {
-  const entries = entriesOf(managedFields)
-  const others = entries.flatMap((entry) => {
-    if (isApplyOf(entry, manager)) return []
+  const others = managedFields.flatMap((value) => {
+    const [entry] = entriesOf([value])
+    if (entry && isApplyOf(entry, manager)) return []
+    const fields = fieldsOf(entry)
+    // What we cannot read stays as it is, like all that is not ours to touch.
+    if (!fields) return [value]
     const fieldsV1 = itemKeys.reduce<Fields | undefined>(
-      (fields, key) => fields && without(fields, [...path, key]),
-      fieldsOf(entry),
+      (kept, key) => kept && without(kept, [...path, key]),
+      fields,
     )
-    return fieldsV1 === undefined && entry.fieldsV1 !== undefined ? [] : [{ ...entry, fieldsV1 }]
+    return fieldsV1 ? [{ ...entry, fieldsV1 }] : []
   })
-  const ours: Entry = entries.find((entry) => isApplyOf(entry, manager)) ?? {
+  const ours: Entry = entriesOf(managedFields).find((entry) => isApplyOf(entry, manager)) ?? {
     manager,
     operation: 'Apply',
-    subresource: '',
     apiVersion: 'v1',
     fieldsType: 'FieldsV1',
   }
@@ -94,7 +96,7 @@ function entriesOf(managedFields: readonly unknown[]): Entry[] {
 }
 
 function isApplyOf(entry: Entry, manager: string): boolean {
-  return entry.manager === manager && entry.operation === 'Apply' && entry.subresource === ''
+  return entry.manager === manager && entry.operation === 'Apply' && !entry.subresource
 }
 
 function fieldsOf(entry: { readonly fieldsV1?: unknown } | undefined): Fields | undefined {
