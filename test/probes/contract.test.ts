@@ -152,6 +152,28 @@ describe.each(Object.entries(contracts))('a %s attempt', (_kind, contract) => {
     await backend.kill()
   })
 
+  test('leaves no listener on its signal', async () => {
+    const backend = await contract.answers({ host: '127.0.0.1', port: 0 })
+    const { signal } = new AbortController()
+    const listeners = new Set<unknown>()
+    const watched = new Proxy(signal, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name)
+        if (typeof value !== 'function') return value
+        return (type: string, listener: unknown) => {
+          if (name === 'addEventListener') listeners.add(listener)
+          if (name === 'removeEventListener') listeners.delete(listener)
+          return value.call(target, type, listener)
+        }
+      },
+    })
+    expect(await ask(backend, probe, watched)).toEqual(ok)
+    await until(() => listeners.size === 0, 'the listener is removed')
+    await backend.kill()
+    expect((await ask(backend, probe, watched)).result).toBe('failed')
+    await until(() => listeners.size === 0, 'the listener is removed')
+  })
+
   test('holds no socket any more when an abort mid-way has resolved it', async () => {
     const backend = await contract.silent({ host: '127.0.0.1', port: 0 })
     await ask(backend, probe, 20) // what is loaded at the first attempt is not this one's

@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from 'bun:test'
 import { status } from '@grpc/grpc-js'
+import { version } from '../../package.json'
+import { callBytes } from '../../probes/http2-call.ts'
 import { failed, type Outcome, ok, type Probe, unknown } from '../../probes/target.ts'
 import { type HealthAnswer, startGrpc } from '../backends/grpc.ts'
 import { startHttp } from '../backends/http.ts'
@@ -21,6 +23,7 @@ import {
   startScriptedHttp2,
   uint32,
 } from '../backends/scripted-http2.ts'
+import { startTcp } from '../backends/tcp.ts'
 import { ask, grpc } from './asking.ts'
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
@@ -82,6 +85,54 @@ describe('against a gRPC server', () => {
     expect(await ask(backend, grpc)).toEqual(failed('connect ECONNREFUSED'))
     await backend.restart()
     expect(await ask(backend, grpc)).toEqual(ok)
+    await backend.kill()
+  })
+})
+
+describe('on the wire', () => {
+  test('a call is what gRPC says it is', async () => {
+    const { promise, resolve } = Promise.withResolvers<Uint8Array>()
+    const backend = await startTcp(LOOPBACK, (socket) => {
+      socket.once('data', (bytes: Uint8Array) => {
+        resolve(bytes)
+        socket.end()
+      })
+    })
+    await ask(backend, { kind: 'grpc', service: 'db' })
+    const head = {
+      ':method': 'POST',
+      ':scheme': 'http',
+      ':path': '/grpc.health.v1.Health/Check',
+      ':authority': `127.0.0.1:${backend.port}`,
+      te: 'trailers',
+      'content-type': 'application/grpc',
+      'user-agent': `kube-probe/${version}`,
+    }
+    const message = Uint8Array.from([0, 0, 0, 0, 4, 0x0a, 2, 0x64, 0x62])
+    expect(Buffer.from(await promise)).toEqual(Buffer.from(callBytes(head, message)))
+    await backend.kill()
+  })
+
+  test('settings are acknowledged before the answer is there', async () => {
+    const backend = await startTcp(LOOPBACK, (socket) => {
+      let received = ''
+      socket.write(settings)
+      socket.on('data', (bytes: Uint8Array) => {
+        received += Buffer.from(bytes).toString('hex')
+        if (received.endsWith('000000040100000000')) socket.write(Buffer.concat(good))
+      })
+    })
+    expect(await ask(backend, grpc)).toEqual(ok)
+    await backend.kill()
+  })
+
+  test.each([
+    [16_000, ok],
+    [17_000, failed('gRPC service name too long')],
+  ])('a service name of %d bytes', async (bytes, expected) => {
+    const backend = await startGrpc(LOOPBACK)
+    const probe: Probe = { kind: 'grpc', service: 'x'.repeat(bytes) }
+    expect(await ask(backend, probe)).toEqual(expected)
     await backend.kill()
   })
 })

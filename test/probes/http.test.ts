@@ -375,6 +375,12 @@ describe('a redirect', () => {
     ])
   })
 
+  test('tells the next host neither a password nor a fragment', async () => {
+    const answers = [to('http://u:p@127.0.0.1:$PORT/a#b'), to('c'), OK]
+    const { requests } = await exchange(http('/start/page'), answers)
+    expect(requests[2]).toContain('\r\nReferer: http://127.0.0.1:$PORT/a\r\n')
+  })
+
   test('keeps a Referer of the spec', async () => {
     const { requests } = await exchange(http('/', [['Referer', 'http://r/']]), [to('/next'), OK])
     expect(requests[1]).toContain('\r\nReferer: http://r/\r\n')
