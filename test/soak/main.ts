@@ -103,6 +103,7 @@ async function stir(): Promise<void> {
     return await flip(random.pick(hosts))
   }
   if (ceps.size < resourcesMax && dice < 0.7) return create()
+  if (ceps.size === 0) return create()
   if (dice < 0.74) return edit(random.pick([...ceps.values()]))
   if (dice < 0.76) return remove(random.pick([...ceps.values()]))
 }
