@@ -29,14 +29,14 @@ export function cepOf(
 
 /** The spec as the program sees it; throws with the issues if it is refused. */
 export function specOf(spec: unknown): Spec {
-  const parsed = parseSpec(cepOf(spec))
+  const parsed = parseSpec({ ...cepOf(), spec })
   if (!parsed.ok) throw new Error(`unexpected issues: ${parsed.issues.join('; ')}`)
   return parsed.spec
 }
 
 /** Why the spec is refused; empty when it is not. */
 export function issuesOf(spec: unknown): readonly string[] {
-  const parsed = parseSpec(cepOf(spec))
+  const parsed = parseSpec({ ...cepOf(), spec })
   return parsed.ok ? [] : parsed.issues
 }
 

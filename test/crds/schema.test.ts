@@ -336,7 +336,7 @@ describe('ports', () => {
 describe('the spec itself', () => {
   for (const value of [undefined, null, [], 'x', 0, true, [{ ports: [{ port: 80 }] }]]) {
     test(`must be an object, not ${inline(value)}`, () => {
-      expect(only(issuesOf(value))).toMatch(/^spec(\.ports)?: /)
+      expect(only(issuesOf(value))).toStartWith('spec: ')
     })
   }
 })
