@@ -254,13 +254,19 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
   return { queue, scheduler, done, metrics: () => metricsOf(resources) }
 }
 
-/** Conditions that say no, and did not say so in the status that stands. Ready only sums the others up. */
-function newTroubles(status: Status, standing: Status | undefined): readonly Condition[] {
-  return status.conditions.filter(({ type, status: answer, reason, message }) => {
+/**
+ * Conditions that say no, and did not say so in the status that stands. Ready only sums the others up;
+ * a Service that is refused speaks in two conditions, and is told once.
+ */
+function newTroubles(status: Status, standing: Status | undefined): Iterable<Condition> {
+  const troubles = status.conditions.filter(({ type, status: answer, reason, message }) => {
     if (answer !== 'False' || type === 'Ready') return false
     const before = standing?.conditions.find((condition) => condition.type === type)
     return before?.status !== 'False' || before.reason !== reason || before.message !== message
   })
+  return new Map(
+    troubles.map((trouble) => [`${trouble.reason} ${trouble.message}`, trouble]),
+  ).values()
 }
 
 function* metricsOf(resources: ReadonlyMap<string, Resource>): Generator<ResourceMetrics> {
