@@ -10,7 +10,8 @@ import { connect } from 'node:net'
 import { authority, converse } from './dial.ts'
 import { CHECK_PATH, checkRequest, codeName, servingStatus } from './grpc-health.ts'
 import { USER_AGENT } from './http-request.ts'
-import { type CallAnswer, callBytes, callReader, FRAME_BYTES_MAX } from './http2-call.ts'
+import { type CallAnswer, callBytes, callReader } from './http2-call.ts'
+import { FRAME_BYTES_MAX } from './http2-frame.ts'
 import { failed, type Outcome, ok, type Probe, type Prober } from './target.ts'
 
 type GrpcProbe = Extract<Probe, { kind: 'grpc' }>

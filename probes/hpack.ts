@@ -1,5 +1,7 @@
 // HPACK (RFC 7541): reads the header blocks of an HTTP/2 peer, writes our own. Pure.
 
+import { unhuffman } from './huffman.ts'
+
 /** Fields by name; of a name that is repeated, the last value. A list would let a few bytes expand. */
 export type Fields = ReadonlyMap<string, string>
 
@@ -134,7 +136,9 @@ class Cursor {
     const bytes = this.#bytes.subarray(this.#at, this.#at + length)
     if (bytes.length < length) throw new Malformed()
     this.#at += length
-    return isHuffman ? unhuffman(bytes) : String.fromCharCode(...bytes)
+    const text = isHuffman ? unhuffman(bytes) : String.fromCharCode(...bytes)
+    if (text === undefined) throw new Malformed()
+    return text
   }
 
   #byte(): number {
@@ -151,54 +155,6 @@ function literal(text: string): [Uint8Array, Uint8Array] {
   if (rest < 0) return [Uint8Array.of(bytes.length), bytes]
   for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) length.push((rest & 0x7f) | 0x80)
   return [Uint8Array.of(127, ...length, rest), bytes]
-}
-
-/**
- * Length in bits of each byte's Huffman code, in base 36. The codes follow from the lengths: within one
- * length they count up in the order of the bytes. Source: RFC 7541, appendix B.
- */
-const CODE_LENGTHS =
-  'dnsssssssoussussssssssusssssssss6aacd68baa8b8666555666666678f6cad677777777777777777777' +
-  '77878djde6f56565666577666567655677777fbedskmkkmmmnmnnnnnonoomnonnnnlmnmnnomlkmmnnlnmmo' +
-  'lmnnllmlnmnnkmmmnmmnqqkjmnmpqqqrrqopjlqrrqrollqqsrrrkoklmllnmmppooqnqrqqrrrrrsrrrrrq'
-
-/** The longest code. */
-const CODE_BITS_MAX = 30
-
-/** For each length in bits: the first code of that length, and the bytes that its codes stand for. */
-const CODES: readonly { readonly first: number; readonly bytes: readonly number[] }[] = codes()
-
-function codes(): { first: number; bytes: number[] }[] {
-  const rows: { first: number; bytes: number[] }[] = []
-  let next = 0
-  for (let length = 0; length <= CODE_BITS_MAX; length += 1) {
-    const digit = length.toString(36)
-    const bytes = [...CODE_LENGTHS].flatMap((code, byte) => (code === digit ? [byte] : []))
-    next *= 2
-    rows.push({ first: next, bytes })
-    next += bytes.length
-  }
-  return rows
-}
-
-/** Section 5.2. What is left of the last byte is padding: fewer than eight bits, all ones. */
-function unhuffman(bytes: Uint8Array): string {
-  let text = ''
-  let code = 0
-  let length = 0
-  for (let bit = 0; bit < bytes.length * 8; bit += 1) {
-    code = code * 2 + (((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1)
-    length += 1
-    const row = CODES[length]
-    if (row === undefined) throw new Malformed()
-    const byte = row.bytes[code - row.first]
-    if (byte === undefined) continue
-    text += String.fromCharCode(byte)
-    code = 0
-    length = 0
-  }
-  if (length > 7 || code !== 2 ** length - 1) throw new Malformed()
-  return text
 }
 
 /** `name=value;` in their order, which is their number. Source: RFC 7541, appendix A. */

@@ -4,6 +4,7 @@
 // nothing can catch, and the process ends. A host that is probed must not be able to do that.
 
 import { encodeFields, type Fields, fieldsDecoder } from './hpack.ts'
+import { FLAG, type Frame, frameBytes, readFrame, TYPE, unpadded } from './http2-frame.ts'
 
 /** What the server said until it ended the stream. Trailers are among the fields. */
 export type CallAnswer = { readonly fields: Fields; readonly body: Uint8Array }
@@ -17,32 +18,18 @@ export type CallReading =
 /** Bytes of a body, and of a block of header fields. A health check needs 7 and about 100. */
 const BODY_BYTES_MAX = 4 * 1024
 const BLOCK_BYTES_MAX = 16 * 1024
-/** What a peer may send without our leave, which we do not give. Source: RFC 9113, section 6.5.2. */
-export const FRAME_BYTES_MAX = 16 * 1024
 /** Frames of one answer; a good one has about six. Ends floods of PING, SETTINGS and the like. */
 const FRAMES_MAX = 500
 
-const FRAME_HEADER_BYTES = 9
-const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 const STREAM = 1
-
-const DATA = 0
-const HEADERS = 1
-const RST_STREAM = 3
-const SETTINGS = 4
-const PUSH_PROMISE = 5
-const PING = 6
-const GOAWAY = 7
-const CONTINUATION = 9
-
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 /** The types that belong to a stream; ours is the only one. */
-const OF_STREAMS: ReadonlySet<number> = new Set([DATA, HEADERS, RST_STREAM, CONTINUATION])
-
-const ACK = 0x1
-const END_STREAM = 0x1
-const END_HEADERS = 0x4
-const PADDED = 0x8
-const PRIORITY = 0x20
+const OF_STREAMS: ReadonlySet<number> = new Set([
+  TYPE.DATA,
+  TYPE.HEADERS,
+  TYPE.RST_STREAM,
+  TYPE.CONTINUATION,
+])
 
 const PING_BYTES = 8
 
@@ -56,9 +43,9 @@ const NO_PUSH = Uint8Array.of(0, 2, 0, 0, 0, 0)
 export function callBytes(fields: Readonly<Record<string, string>>, body: Uint8Array): Uint8Array {
   return Buffer.concat([
     Buffer.from(PREFACE, 'latin1'),
-    frame(SETTINGS, 0, 0, NO_PUSH),
-    frame(HEADERS, END_HEADERS, STREAM, encodeFields(fields)),
-    frame(DATA, END_STREAM, STREAM, body),
+    frameBytes(TYPE.SETTINGS, 0, 0, NO_PUSH),
+    frameBytes(TYPE.HEADERS, FLAG.END_HEADERS, STREAM, encodeFields(fields)),
+    frameBytes(TYPE.DATA, FLAG.END_STREAM, STREAM, body),
   ])
 }
 
@@ -71,35 +58,20 @@ export function callReader(): (chunk: Uint8Array) => CallReading {
     const bytes = pending.length === 0 ? Buffer.from(chunk) : Buffer.concat([pending, chunk])
     const replies: Uint8Array[] = []
     let at = 0
-    while (bytes.length - at >= FRAME_HEADER_BYTES) {
-      const length = bytes.readUIntBE(at, 3)
-      if (length > FRAME_BYTES_MAX) return MALFORMED
-      const end = at + FRAME_HEADER_BYTES + length
-      if (end > bytes.length) break
+    for (;;) {
+      const frame = readFrame(bytes, at)
+      if (frame === undefined) break
+      if (frame === 'too large') return MALFORMED
       frames += 1
       if (frames > FRAMES_MAX) return { state: 'broken', reason: 'too many HTTP/2 frames' }
-      const taken = take({
-        isFirst: frames === 1,
-        type: bytes.readUInt8(at + 3),
-        flags: bytes.readUInt8(at + 4),
-        stream: bytes.readUInt32BE(at + 5) & 0x7fffffff,
-        payload: bytes.subarray(at + FRAME_HEADER_BYTES, end),
-      })
+      const taken = take(frame, frames === 1)
       if (taken.state !== 'reading') return taken
       replies.push(taken.reply)
-      at = end
+      at = frame.end
     }
     pending = bytes.subarray(at)
     return { state: 'reading', reply: Buffer.concat(replies) }
   }
-}
-
-type Frame = {
-  readonly isFirst: boolean
-  readonly type: number
-  readonly flags: number
-  readonly stream: number
-  readonly payload: Buffer
 }
 
 const MALFORMED: CallReading = { state: 'broken', reason: 'malformed HTTP/2 response' }
@@ -109,7 +81,7 @@ const GONE: CallReading = { state: 'broken', reason: 'HTTP/2 GOAWAY' }
 const READING: CallReading = { state: 'reading', reply: new Uint8Array() }
 
 /** Takes the frames of one connection, in order. What has no bearing on one call is stepped over. */
-function frameTaker(): (frame: Frame) => CallReading {
+function frameTaker(): (frame: Frame, isFirst: boolean) => CallReading {
   const answer = answerCollector()
   let block: { readonly bytes: Uint8Array; readonly isLast: boolean } | undefined
   const takeBlock = (part: Uint8Array | undefined, flags: number): CallReading => {
@@ -117,34 +89,34 @@ function frameTaker(): (frame: Frame) => CallReading {
     const { isLast } = block
     const bytes = Buffer.concat([block.bytes, part])
     if (bytes.length > BLOCK_BYTES_MAX) return TOO_LARGE
-    block = (flags & END_HEADERS) === 0 ? { bytes, isLast } : undefined
+    block = (flags & FLAG.END_HEADERS) === 0 ? { bytes, isLast } : undefined
     return block === undefined ? answer.takeFields(bytes, isLast) : READING
   }
 
-  return (frame) => {
+  return (frame, isFirst) => {
     const { type, flags, payload } = frame
-    const isAck = (flags & ACK) !== 0
-    if (frame.isFirst && (type !== SETTINGS || isAck)) return MALFORMED
-    if ((type === CONTINUATION) !== (block !== undefined)) return MALFORMED
+    const isAck = (flags & FLAG.ACK) !== 0
+    if (isFirst && (type !== TYPE.SETTINGS || isAck)) return MALFORMED
+    if ((type === TYPE.CONTINUATION) !== (block !== undefined)) return MALFORMED
     if (OF_STREAMS.has(type) && frame.stream !== STREAM) return MALFORMED
     switch (type) {
-      case SETTINGS:
-        return isAck ? READING : reply(SETTINGS, new Uint8Array())
-      case PING:
+      case TYPE.SETTINGS:
+        return isAck ? READING : reply(TYPE.SETTINGS, new Uint8Array())
+      case TYPE.PING:
         if (payload.length !== PING_BYTES) return MALFORMED
-        return isAck ? READING : reply(PING, payload)
-      case GOAWAY:
+        return isAck ? READING : reply(TYPE.PING, payload)
+      case TYPE.GOAWAY:
         return leavesCallOut(payload) ? GONE : READING
-      case RST_STREAM:
+      case TYPE.RST_STREAM:
         return RESET
-      case PUSH_PROMISE:
+      case TYPE.PUSH_PROMISE:
         return MALFORMED
-      case DATA:
-        return answer.takeData(unpadded(frame), (flags & END_STREAM) !== 0)
-      case HEADERS:
-        block = { bytes: new Uint8Array(), isLast: (flags & END_STREAM) !== 0 }
+      case TYPE.DATA:
+        return answer.takeData(unpadded(frame), (flags & FLAG.END_STREAM) !== 0)
+      case TYPE.HEADERS:
+        block = { bytes: new Uint8Array(), isLast: (flags & FLAG.END_STREAM) !== 0 }
         return takeBlock(unpadded(frame), flags)
-      case CONTINUATION:
+      case TYPE.CONTINUATION:
         return takeBlock(payload, flags)
       default:
         return READING // RFC 9113, section 4.1: unknown types are ignored
@@ -184,14 +156,6 @@ function answerCollector(): Collector {
   }
 }
 
-/** What a frame carries without its padding and priority; undefined when it has less than it says. */
-function unpadded({ type, flags, payload }: Frame): Uint8Array | undefined {
-  const isPadded = (flags & PADDED) !== 0
-  const start = (isPadded ? 1 : 0) + (type === HEADERS && (flags & PRIORITY) !== 0 ? 5 : 0)
-  const end = payload.length - (isPadded ? (payload[0] ?? 0) : 0)
-  return start > end ? undefined : payload.subarray(start, end)
-}
-
 /** A server that goes away still answers the streams that it took, unless it goes with an error. */
 function leavesCallOut(payload: Buffer): boolean {
   if (payload.length < 8) return true
@@ -199,14 +163,5 @@ function leavesCallOut(payload: Buffer): boolean {
 }
 
 function reply(type: number, payload: Uint8Array): CallReading {
-  return { state: 'reading', reply: frame(type, ACK, 0, payload) }
-}
-
-function frame(type: number, flags: number, stream: number, payload: Uint8Array): Uint8Array {
-  const header = Buffer.alloc(FRAME_HEADER_BYTES)
-  header.writeUIntBE(payload.length, 0, 3)
-  header.writeUInt8(type, 3)
-  header.writeUInt8(flags, 4)
-  header.writeUInt32BE(stream, 5)
-  return Buffer.concat([header, payload])
+  return { state: 'reading', reply: frameBytes(type, FLAG.ACK, 0, payload) }
 }
