@@ -27,6 +27,8 @@ const HORIZON_MS = 1_000
 type Entry = Slotted & {
   readonly key: string
   dueMs: number
+  /** Due, and waiting for its turn. */
+  isReady: boolean
   isRunning: boolean
   isMarked: boolean
 }
@@ -39,7 +41,7 @@ export function createWorkQueue({ work, concurrency }: WorkQueueOptions): WorkQu
   let isClosed = false
   let timer: ReturnType<typeof setTimeout> | undefined
   let timerMs = Number.POSITIVE_INFINITY
-  let onIdle = () => {}
+  const idle = Promise.withResolvers<void>()
 
   function mark(key: string, delayMs = COALESCE_MS): void {
     if (isClosed) return
@@ -48,13 +50,14 @@ export function createWorkQueue({ work, concurrency }: WorkQueueOptions): WorkQu
       key,
       slot: undefined,
       dueMs,
+      isReady: false,
       isRunning: false,
       isMarked: false,
     }
     entries.set(key, entry)
     entry.dueMs = entry.isMarked ? Math.min(entry.dueMs, dueMs) : dueMs
     entry.isMarked = true
-    if (!entry.isRunning) schedule(entry)
+    if (!entry.isRunning && !entry.isReady) schedule(entry)
   }
 
   function schedule(entry: Entry): void {
@@ -74,7 +77,10 @@ export function createWorkQueue({ work, concurrency }: WorkQueueOptions): WorkQu
 
   function tick(): void {
     timerMs = Number.POSITIVE_INFINITY
-    ready.push(...wheel.take(performance.now()))
+    for (const entry of wheel.take(performance.now())) {
+      entry.isReady = true
+      ready.push(entry)
+    }
     drain()
     arm()
   }
@@ -82,11 +88,12 @@ export function createWorkQueue({ work, concurrency }: WorkQueueOptions): WorkQu
   function drain(): void {
     while (!isClosed && running < concurrency && ready.length > 0) {
       const entry = ready.shift()
-      if (entry?.isMarked && !entry.isRunning) void run(entry)
+      if (entry) void run(entry)
     }
   }
 
   async function run(entry: Entry): Promise<void> {
+    entry.isReady = false
     entry.isMarked = false
     entry.isRunning = true
     running++
@@ -95,7 +102,7 @@ export function createWorkQueue({ work, concurrency }: WorkQueueOptions): WorkQu
     entry.isRunning = false
     if (entry.isMarked) schedule(entry)
     else entries.delete(entry.key)
-    if (running === 0) onIdle()
+    if (running === 0 && isClosed) idle.resolve()
     drain()
   }
 
@@ -104,10 +111,7 @@ export function createWorkQueue({ work, concurrency }: WorkQueueOptions): WorkQu
     close: async () => {
       isClosed = true
       clearTimeout(timer)
-      if (running === 0) return
-      await new Promise<void>((resolve) => {
-        onIdle = resolve
-      })
+      if (running > 0) await idle.promise
     },
     stats: () => ({ pending: entries.size - running, running }),
   }

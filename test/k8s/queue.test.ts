@@ -1,0 +1,259 @@
+// Work by key: coalesced, never twice at once, bounded, and each wish kept.
+
+import { describe, expect, test } from 'bun:test'
+import { createWorkQueue, type WorkQueue } from '../../k8s/queue.ts'
+import { eventually, throughout } from '../integration/eventually.ts'
+import { below, randomOf, SEED } from './random.ts'
+
+type Run = { readonly key: string; readonly atMs: number; readonly end: () => void }
+
+/** A queue whose work lasts until the test ends it, and what it did. */
+function watched(concurrency: number) {
+  const runs: Run[] = []
+  const running = new Map<string, number>()
+  let mostAtOnce = 0
+  let overlaps = 0
+  const queue: WorkQueue = createWorkQueue({
+    concurrency,
+    work: async (key) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const others = running.get(key) ?? 0
+      if (others > 0) overlaps++
+      running.set(key, others + 1)
+      mostAtOnce = Math.max(
+        mostAtOnce,
+        [...running.values()].reduce((sum, n) => sum + n, 0),
+      )
+      runs.push({ key, atMs: performance.now(), end: resolve })
+      await promise
+      running.set(key, (running.get(key) ?? 1) - 1)
+    },
+  })
+  const keys = () => runs.map(({ key }) => key)
+  return { queue, runs, keys, mostAtOnce: () => mostAtOnce, overlaps: () => overlaps }
+}
+
+/** A queue whose work is done at once, and the keys it was done for. */
+function instant(concurrency: number) {
+  const done: { readonly key: string; readonly atMs: number }[] = []
+  const queue = createWorkQueue({
+    concurrency,
+    work: async (key) => void done.push({ key, atMs: performance.now() }),
+  })
+  return { queue, done }
+}
+
+/** Everything marked so far has been worked on. */
+async function settled(queue: WorkQueue): Promise<void> {
+  await eventually(5_000, () => expect(queue.stats()).toEqual({ pending: 0, running: 0 }))
+}
+
+describe('mark()', () => {
+  test('makes one piece of work of a thousand marks within a moment', async () => {
+    const { queue, done } = instant(4)
+    for (let n = 0; n < 1_000; n++) queue.mark('a')
+    await settled(queue)
+    expect(done).toHaveLength(1)
+  })
+
+  test('waits 50 ms for more marks, and not for ever while they keep coming', async () => {
+    const { queue, done } = instant(4)
+    const startMs = performance.now()
+    while (done.length === 0 && performance.now() - startMs < 5_000) {
+      queue.mark('a')
+      await Bun.sleep(5)
+    }
+    expect((done[0]?.atMs ?? 0) - startMs).toBeGreaterThanOrEqual(45)
+    expect((done[0]?.atMs ?? 0) - startMs).toBeLessThan(1_000)
+  })
+
+  test('with 0 begins in the next moment', async () => {
+    const { queue, done } = instant(4)
+    const startMs = performance.now()
+    queue.mark('a', 0)
+    expect(done).toEqual([])
+    await settled(queue)
+    expect((done[0]?.atMs ?? 0) - startMs).toBeLessThan(500)
+  })
+
+  const wishes = [
+    { name: 'an earlier wish stands against a later one', delays: [100, 60_000] },
+    { name: 'an earlier wish wins over one made before', delays: [60_000, 100] },
+  ]
+  for (const { name, delays } of wishes) {
+    test(name, async () => {
+      const { queue, done } = instant(4)
+      const startMs = performance.now()
+      for (const delay of delays) queue.mark('a', delay)
+      await settled(queue)
+      expect(done).toHaveLength(1)
+      expect((done[0]?.atMs ?? 0) - startMs).toBeGreaterThanOrEqual(95)
+    })
+  }
+
+  test('keeps to a delay longer than it sleeps at once', async () => {
+    const { queue, done } = instant(4)
+    const startMs = performance.now()
+    queue.mark('a', 1_300)
+    queue.mark('b', 20)
+    await settled(queue)
+    expect(done.map(({ key }) => key)).toEqual(['b', 'a'])
+    expect((done[1]?.atMs ?? 0) - startMs).toBeGreaterThanOrEqual(1_290)
+  })
+
+  test('during the work means the work once more, after it', async () => {
+    const { queue, runs, keys, overlaps } = watched(4)
+    queue.mark('a', 0)
+    await eventually(1_000, () => expect(runs).toHaveLength(1))
+    for (let n = 0; n < 10; n++) queue.mark('a', 0)
+    await throughout(150, () => expect(runs).toHaveLength(1))
+    runs[0]?.end()
+    await eventually(1_000, () => expect(keys()).toEqual(['a', 'a']))
+    runs[1]?.end()
+    await settled(queue)
+    expect(overlaps()).toBe(0)
+  })
+
+  test('by the work itself comes after its delay, not before', async () => {
+    const times: number[] = []
+    const queue = createWorkQueue({
+      concurrency: 1,
+      work: async (key) => {
+        times.push(performance.now())
+        if (times.length === 1) queue.mark(key, 300)
+      },
+    })
+    queue.mark('a', 0)
+    await eventually(2_000, () => expect(times).toHaveLength(2))
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(295)
+    await settled(queue)
+  })
+
+  test('a backoff is kept by a key that was marked again while it waited for its turn', async () => {
+    const times: number[] = []
+    const first = Promise.withResolvers<void>()
+    const queue = createWorkQueue({
+      concurrency: 1,
+      work: async (key) => {
+        if (key === 'first') return await first.promise
+        times.push(performance.now())
+        if (times.length === 1) queue.mark(key, 400)
+      },
+    })
+    queue.mark('first', 0)
+    await eventually(1_000, () => expect(queue.stats().running).toBe(1))
+    for (let round = 0; round < 5; round++) {
+      queue.mark('a', 0)
+      await Bun.sleep(30)
+    }
+    first.resolve()
+    await eventually(3_000, () => expect(times).toHaveLength(2))
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(395)
+    await throughout(200, () => expect(times).toHaveLength(2))
+  })
+})
+
+describe('concurrency', () => {
+  test('no more keys at once than allowed, the others in the order of their turn', async () => {
+    const { queue, runs, keys, mostAtOnce } = watched(3)
+    const wanted = Array.from({ length: 9 }, (_, n) => `key-${n}`)
+    for (const key of wanted) queue.mark(key, 0)
+    for (let ended = 0; ended < wanted.length; ended++) {
+      await eventually(1_000, () => expect(runs.length).toBeGreaterThan(ended))
+      runs[ended]?.end()
+    }
+    await settled(queue)
+    expect(mostAtOnce()).toBe(3)
+    expect(keys()).toEqual(wanted)
+  })
+
+  test('one key that never ends holds one place, not the queue', async () => {
+    const { queue, runs, keys } = watched(2)
+    queue.mark('stuck', 0)
+    await eventually(1_000, () => expect(runs).toHaveLength(1))
+    for (let n = 0; n < 5; n++) {
+      queue.mark(`key-${n}`, 0)
+      await eventually(1_000, () => expect(keys()).toContain(`key-${n}`))
+      runs.at(-1)?.end()
+    }
+  })
+
+  test('10,000 keys marked at once are all done, each once', async () => {
+    const { queue, done } = instant(8)
+    for (let n = 0; n < 10_000; n++) queue.mark(`key-${n}`)
+    await settled(queue)
+    expect(new Set(done.map(({ key }) => key)).size).toBe(10_000)
+    expect(done).toHaveLength(10_000)
+  })
+
+  test(`never two at once on a key, and the last mark is always followed by work (FUZZ_SEED=${SEED})`, async () => {
+    const random = randomOf(SEED)
+    const version = new Map<string, number>()
+    const worked = new Map<string, number>()
+    const running = new Set<string>()
+    let overlaps = 0
+    const queue = createWorkQueue({
+      concurrency: 3,
+      work: async (key) => {
+        if (running.has(key)) overlaps++
+        running.add(key)
+        const seen = version.get(key) ?? 0
+        await Bun.sleep(below(random, 12))
+        if (random() < 0.2) queue.mark(key, below(random, 60))
+        worked.set(key, seen)
+        running.delete(key)
+      },
+    })
+    for (let step = 0; step < 1_500; step++) {
+      const key = `key-${below(random, 8)}`
+      version.set(key, step)
+      queue.mark(key, below(random, 40))
+      if (step % 10 === 0) await Bun.sleep(below(random, 8))
+    }
+    await settled(queue)
+    expect(overlaps).toBe(0)
+    expect(worked).toEqual(version)
+  })
+})
+
+describe('stats() and close()', () => {
+  test('stats() tells what waits and what runs', async () => {
+    const { queue, runs } = watched(1)
+    queue.mark('a', 0)
+    queue.mark('b', 0)
+    queue.mark('c', 60_000)
+    await eventually(1_000, () => expect(queue.stats()).toEqual({ pending: 2, running: 1 }))
+    runs[0]?.end()
+  })
+
+  test('close() waits for what runs, begins nothing any more and takes no marks', async () => {
+    const { queue, runs, keys } = watched(1)
+    queue.mark('a', 0)
+    queue.mark('b', 0)
+    await eventually(1_000, () => expect(runs).toHaveLength(1))
+    let isClosed = false
+    const closing = queue.close().then(() => {
+      isClosed = true
+    })
+    queue.mark('c', 0)
+    await throughout(150, () => expect(isClosed).toBe(false))
+    runs[0]?.end()
+    await closing
+    await throughout(150, () => expect(keys()).toEqual(['a']))
+  })
+
+  test('close() of an idle queue resolves at once, and twice', async () => {
+    const { queue } = instant(1)
+    await queue.close()
+    await queue.close()
+  })
+
+  test('close() called twice during work resolves both times', async () => {
+    const { queue, runs } = watched(1)
+    queue.mark('a', 0)
+    await eventually(1_000, () => expect(runs).toHaveLength(1))
+    const both = Promise.all([queue.close(), queue.close()])
+    runs[0]?.end()
+    await both
+  })
+})
