@@ -277,7 +277,7 @@ test('a Service port without protocol cannot be applied', async () => {
   expect(reply.status).toBe(500)
   expect(reply.body.message).toBe(
     'failed to create typed patch object (default/wp; /v1, Kind=Service): .spec.ports: element 0: ' +
-      'associative list with keys has an element that omits key field "protocol"',
+      'associative list with keys has an element that omits key field "protocol" (and doesn\'t have default value)',
   )
 })
 

@@ -48,7 +48,7 @@ export function applyFields(
     const gv = writer.apiVersion.includes('/') ? writer.apiVersion : `/${writer.apiVersion}`
     const what = `${id}; ${gv}, Kind=${textAt(config, 'kind')}`
     const message = `failed to create typed patch object (${what}): ${error.message}`
-    throw new ApiError(500, 'InternalError', message, { causes: [{ message }] })
+    throw new ApiError(500, '', message)
   }
 }
 
@@ -82,7 +82,7 @@ function managersBeforeApply(live: JsonMap, base: JsonMap, writer: Writer): Mana
   const stored = readManagers(live) ?? new Map<string, Manager>()
   if (stored.size > 0 || textAt(live, 'metadata', 'uid') === '') return stored
   const self = managerOf({ ...writer, manager: 'before-first-apply' }, 'Update')
-  const { added } = compareValues({}, base, writer.schema)
+  const { added } = compareValues(writer.skeleton, base, writer.schema)
   const fields = ownable(added, writer)
   return isEmptySet(fields) ? stored : new Map([[identity(self), { ...self, fields }]])
 }

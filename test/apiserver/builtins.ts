@@ -66,7 +66,12 @@ export function builtInResources(options: BuiltInOptions): readonly Resource[] {
       createsOnUpdate: true,
       updatesUnconditionally: true,
       skeleton: { involvedObject: {}, source: {} },
-      rules: { ...noRules, name: dnsSubdomain, validate: validateEvent },
+      rules: {
+        ...noRules,
+        name: dnsSubdomain,
+        fillDefaults: fillEvent,
+        validate: validateEvent,
+      },
     },
     {
       plural: 'namespaces',
@@ -152,12 +157,18 @@ function activate(object: JsonMap): JsonMap {
   }
 }
 
+/** Fields of an Event that are written even when they say nothing. */
+function fillEvent(object: JsonMap): JsonMap {
+  const empty = { reportingComponent: '', reportingInstance: '', source: {} }
+  return { ...empty, eventTime: null, firstTimestamp: null, lastTimestamp: null, ...object }
+}
+
 function validateEvent(object: JsonMap): readonly FieldError[] {
   const namespace = textAt(object, 'involvedObject', 'namespace') || 'default'
   if (namespace !== textAt(object, 'metadata', 'namespace')) {
     return [invalidValue('involvedObject.namespace', namespace, 'does not match event.namespace')]
   }
-  if (object.eventTime === undefined) return []
+  if (object.eventTime === null) return []
   const needed = ['reportingComponent', 'reportingInstance', 'action', 'reason']
   const named: Record<string, string> = { reportingComponent: 'reportingController' }
   return needed.flatMap((key) => (textAt(object, key) === '' ? [required(named[key] ?? key)] : []))

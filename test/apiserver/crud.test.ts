@@ -40,14 +40,20 @@ test('generateName makes up a name', async () => {
 test.each([
   ['GET', `${SERVICES}/none`, 'services "none" not found'],
   ['DELETE', `${LEASES}/none`, 'leases.coordination.k8s.io "none" not found'],
-  ['GET', WIDGETS, 'the server could not find the requested resource'],
-  ['GET', '/apis/example.com/v1', 'the server could not find the requested resource'],
-  ['GET', '/nowhere', 'the server could not find the requested resource'],
-])('%s %s is a 404', async (method, path, message) => {
+])('%s %s is a 404 with a Status', async (method, path, message) => {
   const { status, body } = await send(server, method, path)
   expect(status).toBe(404)
   expect(body).toMatchObject({ kind: 'Status', reason: 'NotFound', message, code: 404 })
 })
+
+test.each([WIDGETS, '/apis/example.com/v1', '/nowhere', '/api/v1/namespaces/default/none'])(
+  'GET %s is a 404 in plain text, as nothing serves it',
+  async (path) => {
+    const { status, body } = await send(server, 'GET', path)
+    expect(status).toBe(404)
+    expect(body.text).toBe('404 page not found\n')
+  },
+)
 
 test('nothing is created in a namespace that does not exist', async () => {
   const path = '/api/v1/namespaces/nope/services'

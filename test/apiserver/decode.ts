@@ -33,18 +33,23 @@ export function parseBody(text: string): Json {
 
 /** The object in a body, without unknown fields and with defaults. Throws 400. */
 export function decodeObject(body: Json, resource: Resource, decoding: Decoding): JsonMap {
-  const known = decodeFields(body, resource, decoding)
-  return withDefaults(known, resource)
+  return withDefaults(typed(knownFields(body, resource, decoding), resource), resource)
 }
 
-/** As decodeObject, without defaults: what an apply configuration says itself. */
-export function decodeFields(body: Json, resource: Resource, decoding: Decoding): JsonMap {
+/** What an apply configuration says itself: no defaults, and empty values are said too. */
+export function decodeConfig(body: Json, resource: Resource, decoding: Decoding): JsonMap {
+  const known = knownFields(body, resource, decoding)
+  typed(known, resource)
+  return known
+}
+
+function knownFields(body: Json, resource: Resource, decoding: Decoding): JsonMap {
   if (!isMap(body)) throw badRequest('the object provided is unrecognized (must be of type object)')
-  checkType(body, resource)
+  const object = withType(body, resource)
   const unknown: string[] = []
-  const pruned = prune(body, resource.schema, unknown)
+  const pruned = prune(object, resource.schema, unknown)
   reportUnknown(unknown, resource, decoding)
-  return typed(isMap(pruned) ? pruned : {}, resource)
+  return isMap(pruned) ? pruned : {}
 }
 
 /** The object with what its versioned type adds. */
@@ -53,14 +58,11 @@ export function withDefaults(object: JsonMap, resource: Resource): JsonMap {
   return resource.rules.fillDefaults(isMap(filled) ? filled : object)
 }
 
-/** A merged or patched object, cleaned of what neither schema nor type would keep. */
-export function normalize(object: JsonMap, resource: Resource, decoding: Decoding): JsonMap {
-  return decodeObject(object, resource, decoding)
-}
-
-function checkType(body: JsonMap, resource: Resource): void {
-  const kind = textAt(body, 'kind')
-  const apiVersion = textAt(body, 'apiVersion')
+/** The body with its type; that of a built-in kind may be left to the path. */
+function withType(body: JsonMap, resource: Resource): JsonMap {
+  const implied = resource.isCustom ? '' : resource.kind
+  const kind = textAt(body, 'kind') || implied
+  const apiVersion = textAt(body, 'apiVersion') || (implied && resource.apiVersion)
   if (kind === '') throw badRequest(`Object 'Kind' is missing in '${JSON.stringify(body)}'`)
   if (apiVersion !== resource.apiVersion || kind !== resource.kind) {
     const rule = `the API version in the data (${apiVersion}) does not match the expected API version (${resource.apiVersion})`
@@ -69,6 +71,7 @@ function checkType(body: JsonMap, resource: Resource): void {
       `the kind in the data (${kind}) does not match the expected kind (${resource.kind})`,
     )
   }
+  return { ...body, kind, apiVersion }
 }
 
 function reportUnknown(unknown: readonly string[], resource: Resource, decoding: Decoding): void {

@@ -9,7 +9,7 @@ import type { GarbageCollector } from './gc.ts'
 import { parseRequest, type RequestInfo } from './request-info.ts'
 import type { LoggedRequest, RequestLog } from './request-log.ts'
 import { type Answer, answer, type Exchange, encodingOf, resourceOf } from './routes.ts'
-import { ApiError } from './status.ts'
+import { ApiError, NoSuchPath } from './status.ts'
 import { WatchStream } from './stream.ts'
 import { parseWatch, startWatch } from './watch.ts'
 
@@ -166,6 +166,11 @@ export class Handler {
   }
 
   #sendError(entry: LoggedRequest, response: ServerResponse, error: unknown): void {
+    if (error instanceof NoSuchPath) {
+      const text = { body: '404 page not found\n', contentType: 'text/plain; charset=utf-8' }
+      this.#send(entry, response, { code: 404, warnings: [], ...text }, false)
+      return
+    }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     const failure = error instanceof ApiError ? error : new ApiError(500, 'InternalError', text)
     if (failure.retryAfterSeconds !== undefined) {

@@ -14,7 +14,7 @@ import {
 import { compact, isMap, type Json, type JsonMap, listAt, mapAt, textAt } from './json.ts'
 import { withMeta } from './object.ts'
 import type { Schema } from './schema.ts'
-import { compareValues } from './typed.ts'
+import { type Comparison, compareValues, ListItemError } from './typed.ts'
 
 /** One writer and the fields that it owns. */
 export interface Manager {
@@ -36,6 +36,8 @@ export interface Writer {
   readonly apiVersion: string
   readonly subresource: string
   readonly schema: Schema
+  /** What the zero value of the type has: nobody owns that. */
+  readonly skeleton: JsonMap
   /** Fields that this endpoint ignores, as `status` on the main one. */
   readonly ignored: FieldSet
   readonly now: string
@@ -97,7 +99,9 @@ export function trackUpdate(
 ): Managers {
   const isCreate = textAt(live, 'metadata', 'uid') === ''
   if (before.size === 0 && !isCreate) return before
-  const compared = compareValues(unmanaged(live), unmanaged(next), writer.schema)
+  const compared = comparison(live, next, writer.schema)
+  // An object that cannot be compared breaks a rule of its schema, which the validation will say.
+  if (compared === undefined) return before
   const self = managerOf(writer, 'Update')
   const taken = ownable(union(compared.added, compared.modified), writer)
   const managers = new Map<string, Manager>()
@@ -112,6 +116,15 @@ export function trackUpdate(
   const mine = managers.get(identity(self))?.fields ?? emptySet
   managers.set(identity(self), { ...self, fields: union(mine, taken) })
   return foldOldUpdaters(managers)
+}
+
+function comparison(live: JsonMap, next: JsonMap, schema: Schema): Comparison | undefined {
+  try {
+    return compareValues(unmanaged(live), unmanaged(next), schema)
+  } catch (error) {
+    if (error instanceof ListItemError) return undefined
+    throw error
+  }
 }
 
 /** The set without what has no owner: the server's own metadata and what the endpoint ignores. */

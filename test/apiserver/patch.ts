@@ -28,20 +28,20 @@ function patchOnce(target: Json, operation: Json): Json {
   const steps = pointer(path)
   switch (op) {
     case 'test':
-      if (equal(read(target, steps, path), value)) return target
-      throw unprocessable(`testing value ${path} failed`)
+      if (equal(read(target, steps), value)) return target
+      throw unprocessable()
     case 'add':
       return write(target, steps, value ?? null, 'add')
     case 'replace':
-      read(target, steps, path)
+      read(target, steps)
       return write(target, steps, value ?? null, 'replace')
     case 'remove':
-      read(target, steps, path)
+      read(target, steps)
       return write(target, steps, undefined, 'replace')
     case 'copy':
     case 'move': {
       const source = pointer(String(from))
-      const moved = read(target, source, String(from))
+      const moved = read(target, source)
       const base = op === 'move' ? write(target, source, undefined, 'replace') : target
       return write(base, steps, moved, 'add')
     }
@@ -58,12 +58,12 @@ function pointer(path: string): readonly string[] {
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-function read(target: Json, steps: readonly string[], path: string): Json {
+function read(target: Json, steps: readonly string[]): Json {
   let current: Json | undefined = target
   for (const step of steps) {
     if (isList(current)) current = current[Number(step)]
     else current = isMap(current) ? current[step] : undefined
-    if (current === undefined) throw unprocessable(`missing path: "${path}"`)
+    if (current === undefined) throw unprocessable()
   }
   return current ?? null
 }
@@ -77,11 +77,11 @@ function write(
   const [step, ...rest] = steps
   if (step === undefined) return value ?? null
   if (isList(target)) return writeItem(target, steps, value, mode)
-  if (!isMap(target)) throw unprocessable(`missing path: "${step}"`)
+  if (!isMap(target)) throw unprocessable()
   const out: Record<string, Json> = { ...target }
   if (rest.length > 0) {
     const below = target[step]
-    if (below === undefined) throw unprocessable(`missing path: "${step}"`)
+    if (below === undefined) throw unprocessable()
     out[step] = write(below, rest, value, mode)
   } else if (value === undefined) delete out[step]
   else out[step] = value
@@ -96,7 +96,7 @@ function writeItem(
 ): Json {
   const index = step === '-' ? target.length : Number(step)
   if (!Number.isInteger(index) || index < 0 || index > target.length) {
-    throw unprocessable(`index out of bounds: "${step}"`)
+    throw unprocessable()
   }
   if (rest.length > 0) return target.with(index, write(target[index] ?? null, rest, value, mode))
   if (value === undefined) return target.toSpliced(index, 1)
@@ -189,7 +189,8 @@ function without$(map: JsonMap): JsonMap {
   return Object.fromEntries(Object.entries(map).filter(([key]) => !key.startsWith('$')))
 }
 
-function unprocessable(why: string): ApiError {
-  const message = `the server rejected our request due to an error in our request: ${why}`
+/** The API server does not say which operation failed. */
+function unprocessable(): ApiError {
+  const message = 'the server rejected our request due to an error in our request'
   return new ApiError(422, 'Invalid', message, {})
 }

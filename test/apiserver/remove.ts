@@ -25,14 +25,14 @@ export function removeObject(cluster: Cluster, request: RemoveRequest): JsonMap 
   if (live === undefined) throw notFound(resource, name)
   const { uid, resourceVersion } = live.metadata
   const wanted = mapAt(options, 'preconditions')
-  for (const [key, actual, label] of [
-    ['uid', uid, 'UID'],
-    ['resourceVersion', resourceVersion, 'ResourceVersion'],
+  for (const [key, actual, label, fate] of [
+    ['uid', uid, 'UID', 'deleted and then recreated'],
+    ['resourceVersion', resourceVersion, 'ResourceVersion', 'modified'],
   ] as const) {
     const given = textAt(wanted, key)
     if (given === '' || given === actual) continue
-    const why = `Precondition failed: ${label} in precondition: ${given}, ${label} in object meta: ${actual}`
-    throw conflict(resource, name, why)
+    const why = `the ${label} in the precondition (${given}) does not match the ${label} in record (${actual}). The object might have been ${fate}`
+    throw conflict({ ...resource, plural: resource.kind }, name, why)
   }
   if (request.isDryRun) return success(resource, name, uid)
   const orphans = textAt(options, 'propagationPolicy') === 'Orphan'

@@ -17,7 +17,7 @@ import {
   forbidden,
   invalid,
   methodNotAllowed,
-  noSuchPath,
+  NoSuchPath,
   unsupported,
 } from './status.ts'
 import { createObject, patchObject, patchTypeOf, updateObject, type WriteRequest } from './write.ts'
@@ -52,11 +52,11 @@ export function answer(routing: Routing, exchange: Exchange): Answer {
   const { info } = exchange
   const special = specialPath(routing, exchange)
   if (special !== undefined) return special
-  if (!info.isApi) throw noSuchPath()
+  if (!info.isApi) throw new NoSuchPath()
   const { registry } = routing.cluster
   if (info.resource === '') {
     const found = discover(registry, info)
-    if (found === undefined) throw noSuchPath()
+    if (found === undefined) throw new NoSuchPath()
     return json(200, JSON.stringify(found), [])
   }
   const resource = resourceOf(routing.cluster, info)
@@ -75,8 +75,8 @@ export function resourceOf({ registry }: Cluster, info: RequestInfo): Resource {
   const resource = registry.byPath(info.group, info.version, info.resource)
   const { subresource } = info
   const isKnown = subresource === '' || (subresource === 'status' && resource?.hasStatus === true)
-  if (resource === undefined || !isKnown) throw noSuchPath()
-  if (!resource.isNamespaced && info.namespace !== '') throw noSuchPath()
+  if (resource === undefined || !isKnown) throw new NoSuchPath()
+  if (!resource.isNamespaced && info.namespace !== '') throw new NoSuchPath()
   const needsNamespace = info.name !== '' || info.method === 'POST'
   if (resource.isNamespaced && info.namespace === '' && needsNamespace) throw methodNotAllowed()
   return resource
@@ -107,7 +107,7 @@ function specialPath(routing: Routing, { info, accept }: Exchange): Answer | und
     return { code: 200, body: emptyOpenApi, contentType, warnings: [] }
   }
   const found = openApi(routing.cluster.registry, path)
-  if (found === undefined) throw noSuchPath()
+  if (found === undefined) throw new NoSuchPath()
   return json(200, JSON.stringify(found), [])
 }
 

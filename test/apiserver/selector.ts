@@ -3,7 +3,7 @@
 import { at, type JsonMap, textAt } from './json.ts'
 import { labelsOf } from './object.ts'
 import type { Resource } from './resource.ts'
-import { badRequest } from './status.ts'
+import { type ApiError, badRequest } from './status.ts'
 
 /** Whether an object is selected. */
 export type Selector = (object: JsonMap) => boolean
@@ -74,12 +74,20 @@ function fieldTerm(part: string, resource: Resource): Selector {
   }
   const isMeta = field === 'metadata.name' || field === 'metadata.namespace'
   if (!isMeta && !SELECTABLE[resource.kind]?.includes(field)) {
-    throw badRequest(`field label not supported: ${field}`)
+    throw unknownField(field, resource)
   }
   const path = field.split('.')
   const read = (object: JsonMap) =>
     field === 'source' ? textAt(object, 'source', 'component') : String(at(object, ...path) ?? '')
   return sign === '!=' ? (object) => read(object) !== value : (object) => read(object) === value
+}
+
+function unknownField(field: string, resource: Resource): ApiError {
+  if (resource.isCustom || SELECTABLE[resource.kind] !== undefined) {
+    return badRequest(`field label not supported: ${field}`)
+  }
+  const known = 'only "metadata.name", "metadata.namespace"'
+  return badRequest(`"${field}" is not a known field selector: ${known}`)
 }
 
 /** Splits at commas that are not inside parentheses. */

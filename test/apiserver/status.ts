@@ -48,10 +48,8 @@ export function badRequest(message: string): ApiError {
   return new ApiError(400, 'BadRequest', message)
 }
 
-/** 404 of a path that nothing serves. */
-export function noSuchPath(): ApiError {
-  return new ApiError(404, 'NotFound', 'the server could not find the requested resource', {})
-}
+/** 404 of a path that nothing serves: real servers answer it in plain text, not with a Status. */
+export class NoSuchPath extends Error {}
 
 /** 404 of one object. */
 export function notFound(subject: Subject, name: string): ApiError {
@@ -87,7 +85,7 @@ export function invalid(subject: Subject, name: string, errors: readonly FieldEr
   const why = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`
   const kind = subject.group === '' ? subject.kind : `${subject.kind}.${subject.group}`
   return new ApiError(422, 'Invalid', `${kind} "${name}" is invalid: ${why}`, {
-    name,
+    ...(name === '' ? {} : { name }),
     ...groupOf(subject),
     kind: subject.kind,
     causes: errors.map(({ field, reason, message }) => ({ reason, message, field })),

@@ -12,7 +12,10 @@ import {
   unsupported,
 } from './status.ts'
 
-/** The value without the fields that the schema does not know; their paths go to `unknown`. */
+/**
+ * The value without the fields that the schema does not know; their paths go to `unknown`. A null
+ * where none may be counts as absent.
+ */
 export function prune(value: Json, schema: Schema, unknown: string[], path = ''): Json {
   if (isList(value)) {
     const { items } = schema
@@ -24,6 +27,7 @@ export function prune(value: Json, schema: Schema, unknown: string[], path = '')
   for (const [key, child] of Object.entries(value)) {
     const known = childOf(schema, key)
     const below = path === '' ? key : `${path}.${key}`
+    if (child === null && known?.nullable === false) continue
     if (known !== undefined) out[key] = prune(child, known, unknown, below)
     else if (schema.preserveUnknown) out[key] = child
     else unknown.push(below)
@@ -31,7 +35,7 @@ export function prune(value: Json, schema: Schema, unknown: string[], path = '')
   return out
 }
 
-/** The value with the defaults of the schema filled in. A null that may not be null counts as absent. */
+/** The value with the defaults of the schema filled in. */
 export function fillDefaults(value: Json, schema: Schema): Json {
   if (!schema.hasDefaults) return value
   if (isList(value)) {
@@ -41,8 +45,7 @@ export function fillDefaults(value: Json, schema: Schema): Json {
   if (!isMap(value)) return value
   const out: Record<string, Json> = { ...value }
   for (const [key, child] of schema.properties) {
-    const missing = out[key] === undefined || (out[key] === null && !child.nullable)
-    if (missing && child.default !== undefined) out[key] = child.default
+    if (out[key] === undefined && child.default !== undefined) out[key] = child.default
     const current = out[key]
     if (current !== undefined) out[key] = fillDefaults(current, child)
   }
@@ -86,15 +89,15 @@ function typeError(value: Json, schema: Schema, path: string): FieldError | unde
   if (schema.intOrString) {
     if (actual === 'integer' || actual === 'string') return undefined
     const rule = `${where} in body must be of type integer,string: "${actual}"`
-    return invalidValue(where, shown(value), rule)
+    return invalidValue(where, actual, rule)
   }
   const { type } = schema
   if (type === '' || type === actual || (type === 'number' && actual === 'integer'))
     return undefined
-  return invalidValue(where, shown(value), `${where} in body must be of type ${type}: "${actual}"`)
+  return invalidValue(where, actual, `${where} in body must be of type ${type}: "${actual}"`)
 }
 
-/** The API server shows the type in place of a value that has the wrong one, unless it is a scalar. */
+/** The API server shows the type of a value that is not a scalar. */
 function shown(value: Json): Json {
   return isMap(value) || isList(value) || value === null ? typeOf(value) : value
 }

@@ -34,7 +34,9 @@ export async function send(
   const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body)
   const init = { method, headers, keepalive: false }
   const reply = await fetch(server.url + path, text === undefined ? init : { ...init, body: text })
-  const answer: Json = JSON.parse((await reply.text()) || '{}')
+  const plain = await reply.text()
+  const answer: Json =
+    reply.headers.get('content-type') === 'application/json' ? JSON.parse(plain) : { text: plain }
   return { status: reply.status, body: isMap(answer) ? answer : {}, headers: reply.headers }
 }
 

@@ -214,7 +214,7 @@ function elementOf({ item, index, schema, path }: ListItem): string {
   for (const name of schema?.listKeys ?? []) {
     const value = isMap(item) ? (item[name] ?? schema?.items?.properties.get(name)?.default) : null
     if (value === undefined || value === null) {
-      const rule = `associative list with keys has an element that omits key field "${name}"`
+      const rule = `associative list with keys has an element that omits key field "${name}" (and doesn't have default value)`
       throw new ListItemError(`${dotted(path)}: element ${index}: ${rule}`)
     }
     keys[name] = value

@@ -244,16 +244,19 @@ describe('a custom resource with', () => {
       { size: 10 },
       'spec.size: Invalid value: 10: spec.size in body should be less than or equal to 9',
     ],
+    ['size null', { size: null }, 'spec.size: Required value'],
+    ['code null, which counts as absent', { size: 1, code: null }, undefined],
+    ['color null, which has a default', { size: 1, color: null }, undefined],
     ['no size', {}, 'spec.size: Required value'],
     [
       'a textual size',
       { size: '1' },
-      'spec.size: Invalid value: "1": spec.size in body must be of type integer: "string"',
+      'spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"',
     ],
     [
       'a fractional size',
       { size: 1.5 },
-      'spec.size: Invalid value: 1.5: spec.size in body must be of type integer: "number"',
+      'spec.size: Invalid value: "number": spec.size in body must be of type integer: "number"',
     ],
     [
       'a color outside the list',
@@ -295,7 +298,7 @@ describe('a custom resource with', () => {
     [
       'a boolean target',
       { size: 1, target: true },
-      'spec.target: Invalid value: true: spec.target in body must be of type integer,string: "boolean"',
+      'spec.target: Invalid value: "boolean": spec.target in body must be of type integer,string: "boolean"',
     ],
     [
       'two parts of a name',

@@ -4,7 +4,7 @@ import { applyFields } from './apply.ts'
 import type { Cluster } from './cluster.ts'
 import { timestamp } from './cluster.ts'
 import { type Destination, insert, replace, type Written } from './commit.ts'
-import { type Decoding, decodeFields, decodeObject } from './decode.ts'
+import { type Decoding, decodeConfig, decodeObject } from './decode.ts'
 import { emptySet, type FieldSet } from './fieldset.ts'
 import { type Json, type JsonMap, textAt } from './json.ts'
 import { managersBefore, trackUpdate, type Writer } from './managed.ts'
@@ -70,7 +70,7 @@ export function updateObject(cluster: Cluster, request: WriteRequest, body: Json
   if (given === '' && !resource.updatesUnconditionally) {
     const message = 'Invalid value: 0x0: must be specified for an update'
     const error = invalidValue('metadata.resourceVersion', 0, '')
-    throw invalid(resource, name, [{ ...error, message }])
+    throw invalid({ ...resource, kind: resource.plural }, name, [{ ...error, message }])
   }
   checkPreconditions(request, live, object)
   return replaceTracked(cluster, request, live, object)
@@ -109,7 +109,7 @@ function applyObject(cluster: Cluster, request: WriteRequest, body: Json): Writt
     const subject = { group: 'meta.k8s.io', kind: 'PatchOptions', plural: 'patchoptions' }
     throw invalid(subject, '', [required('fieldManager', 'is required for apply patch')])
   }
-  const decoded = decodeFields(body, resource, request)
+  const decoded = decodeConfig(body, resource, request)
   const config = inNamespace(withMeta(decoded, { name: nameOf(decoded) || name }), request)
   checkName(config, name)
   const live = liveObject(cluster, request)
@@ -155,6 +155,7 @@ function writerOf(cluster: Cluster, request: WriteRequest): Writer {
     subresource,
     apiVersion: resource.apiVersion,
     schema: resource.schema,
+    skeleton: resource.skeleton,
     ignored: ignoredBy(request),
     now: timestamp(cluster.nowMs()),
   }
