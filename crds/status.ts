@@ -207,7 +207,8 @@ function ready(observed: Observed, out: readonly ObservedHost[]): Finding {
       message: 'The first round of probes is not in',
     }
   }
-  const deserted = ports.filter((port) => !hasHealthyHost(port, observed))
+  const served = servedPorts(hosts)
+  const deserted = ports.filter((port) => !served.has(portKey(port)))
   const list = someOf(out.map(outText))
   if (deserted.length > 0) {
     const names = someOf(deserted.map(portLabel))
@@ -227,14 +228,14 @@ function ready(observed: Observed, out: readonly ObservedHost[]): Finding {
   return { type, status: 'True', reason: 'AllHostsHealthy', message: 'All hosts are healthy' }
 }
 
-function hasHealthyHost({ name, protocol, port }: ServicePort, { hosts }: Observed): boolean {
-  return hosts.some(
-    ({ target: { servicePort }, health }) =>
-      health.verdict === 'healthy' &&
-      servicePort.port === port &&
-      servicePort.protocol === protocol &&
-      servicePort.name === name,
-  )
+/** The keys of the ports that have a healthy host. */
+function servedPorts(hosts: readonly ObservedHost[]): Set<string> {
+  const healthy = hosts.filter(({ health }) => health.verdict === 'healthy')
+  return new Set(healthy.map(({ target }) => portKey(target.servicePort)))
+}
+
+function portKey({ name, protocol, port }: ServicePort): string {
+  return `${name}/${protocol}/${port}`
 }
 
 function outText({ target, health }: ObservedHost): string {
