@@ -861,6 +861,30 @@ describe('ports among each other', () => {
       ['spec.ports[2].port: Duplicate port TCP 80: ports[0] has it under the name "a"'],
     ],
     [
+      'two that clash with the same first name',
+      [
+        ['a', 'TCP', 80],
+        ['a', 'TCP', 81],
+        ['a', 'TCP', 82],
+      ],
+      [
+        'spec.ports[1].name: Duplicate name "a": ports[0] has it for TCP 80, this for TCP 81',
+        'spec.ports[2].name: Duplicate name "a": ports[0] has it for TCP 80, this for TCP 82',
+      ],
+    ],
+    [
+      'two that clash with the same first number',
+      [
+        ['a', 'TCP', 80],
+        ['b', 'TCP', 80],
+        ['c', 'TCP', 80],
+      ],
+      [
+        'spec.ports[1].port: Duplicate port TCP 80: ports[0] has it under the name "a"',
+        'spec.ports[2].port: Duplicate port TCP 80: ports[0] has it under the name "a"',
+      ],
+    ],
+    [
       'names swapped',
       [
         ['a', 'TCP', 80],
