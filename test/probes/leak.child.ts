@@ -21,14 +21,9 @@ process.on('uncaughtException', () => {
 const outcomes: Record<string, number> = {}
 await round(Number(attempts) / 2) // warms up: what is loaded or pooled once is no leak
 const before = await left()
-const cpuBefore = process.cpuUsage()
 await round(Number(attempts))
-const cpu = process.cpuUsage(cpuBefore)
 const after = await left()
-const cpuUs = Math.round((cpu.user + cpu.system) / Number(attempts))
-process.stdout.write(JSON.stringify({ before, after, outcomes, rejections, cpuUs }), () =>
-  process.exit(),
-)
+process.stdout.write(JSON.stringify({ before, after, outcomes, rejections }), () => process.exit())
 
 async function round(count: number): Promise<void> {
   let started = 0
@@ -44,11 +39,10 @@ async function round(count: number): Promise<void> {
 }
 
 /** Descriptors and heap once both have come to rest. */
-async function left(): Promise<{ descriptors: number; heapBytes: number; objects: number }> {
+async function left(): Promise<{ descriptors: number; heapBytes: number }> {
   for (let rounds = 0; rounds < 5; rounds += 1) {
     await Bun.sleep(50)
     Bun.gc(true)
   }
-  const { heapSize, objectCount } = heapStats()
-  return { descriptors: descriptors(), heapBytes: heapSize, objects: objectCount }
+  return { descriptors: descriptors(), heapBytes: heapStats().heapSize }
 }

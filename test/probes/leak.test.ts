@@ -20,7 +20,7 @@ import { startTcp } from '../backends/tcp.ts'
 import { startUdp } from '../backends/udp.ts'
 
 type Start = (options: Address) => Promise<Backend>
-type Left = { descriptors: number; heapBytes: number; objects: number }
+type Left = { descriptors: number; heapBytes: number }
 type Report = {
   before: Left
   after: Left
