@@ -1,0 +1,111 @@
+// A small client of the API server for tests: no cleverness, every call is one request.
+
+import * as v from 'valibot'
+import { type KubeObject, readObject } from './objects.ts'
+import type { World } from './world.ts'
+
+/** The kinds that tests touch, by their plural. */
+export type Plural = 'clusterendpoints' | 'services' | 'endpoints' | 'events' | 'namespaces'
+
+/** Where an object is; without a name, where its collection is. */
+export type Place = {
+  readonly plural: Plural
+  readonly namespace?: string
+  readonly name?: string
+}
+
+/** How a patch says what it wants. */
+export type PatchType = 'merge' | 'strategic-merge' | 'json'
+
+/** A request that the API server refused. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+export type Api = {
+  /** Undefined when there is none. */
+  readonly get: (place: Place) => Promise<KubeObject | undefined>
+  readonly list: (place: Place) => Promise<{ items: KubeObject[]; resourceVersion: string }>
+  /** Throws Refused, as the other writes do. */
+  readonly create: (place: Place, object: unknown) => Promise<KubeObject>
+  /** As `kubectl edit` does; `manager` owns what it changes. */
+  readonly patch: (place: Place, patch: unknown, type?: PatchType) => Promise<KubeObject>
+  /** Server-side apply by `manager`. */
+  readonly apply: (place: Place, object: unknown, manager: string) => Promise<KubeObject>
+  /** Deletes an object; that there is none is no error. */
+  readonly remove: (place: Place, policy?: 'Background' | 'Foreground') => Promise<void>
+}
+
+const listSchema = v.object({
+  metadata: v.object({ resourceVersion: v.string() }),
+  items: v.array(v.unknown()),
+})
+
+export function createApi({ request }: Pick<World, 'request'>): Api {
+  async function send(method: string, path: string, body?: unknown, type = 'application/json') {
+    const answer = await request(path, {
+      method,
+      headers: { 'Content-Type': type, Accept: 'application/json', 'User-Agent': 'integration' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await answer.text()
+    if (!answer.ok) throw new Refused(answer.status, messageIn(text))
+    return JSON.parse(text)
+  }
+
+  return {
+    get: async (place) => {
+      try {
+        return readObject(await send('GET', pathOf(place)))
+      } catch (error) {
+        if (isNotFound(error)) return undefined
+        throw error
+      }
+    },
+    list: async (place) => {
+      const { metadata, items } = v.parse(listSchema, await send('GET', pathOf(place)))
+      return { items: items.map(readObject), resourceVersion: metadata.resourceVersion }
+    },
+    create: async (place, object) => readObject(await send('POST', pathOf(place), object)),
+    patch: async (place, patch, type = 'merge') => {
+      const path = `${pathOf(place)}?fieldManager=kubectl-edit`
+      return readObject(await send('PATCH', path, patch, `application/${type}-patch+json`))
+    },
+    apply: async (place, object, manager) => {
+      const path = `${pathOf(place)}?fieldManager=${manager}`
+      return readObject(await send('PATCH', path, object, 'application/apply-patch+yaml'))
+    },
+    remove: async (place, propagationPolicy) => {
+      try {
+        await send('DELETE', pathOf(place), propagationPolicy && { propagationPolicy })
+      } catch (error) {
+        if (!isNotFound(error)) throw error
+      }
+    },
+  }
+}
+
+/** The path of an object or a collection. */
+export function pathOf({ plural, namespace, name }: Place): string {
+  const root = plural === 'clusterendpoints' ? '/apis/sealos.io/v1beta1' : '/api/v1'
+  const inside = namespace === undefined ? '' : `/namespaces/${namespace}`
+  return `${root}${inside}/${plural}${name === undefined ? '' : `/${name}`}`
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Refused && error.status === 404
+}
+
+function messageIn(text: string): string {
+  const parsed = v.safeParse(
+    v.pipe(v.string(), v.parseJson(), v.object({ message: v.string() })),
+    text,
+  )
+  return parsed.success ? parsed.output.message : text
+}

@@ -1,0 +1,68 @@
+// The in-process API server on this machine's loopback: no binaries, no root, no namespace.
+
+import { readFileSync } from 'node:fs'
+import { networkInterfaces, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startApiServer } from '../apiserver/server.ts'
+import { startDeafTcp } from '../backends/deaf.ts'
+import { commandPath } from '../controlplane/command-path.ts'
+import { runKubectl } from '../controlplane/kubectl.ts'
+import type { World } from './world.ts'
+
+/** Ports below this are for root. */
+const PRIVILEGED_PORTS = 1024
+/** What is added to those: a range in which nothing chooses ports by itself. */
+const UNPRIVILEGED_BASE = 10_000
+
+/** Starts one at once. On Linux, where all of 127.0.0.0/8 is local. */
+export async function startInProcessWorld(): Promise<World> {
+  const server = startApiServer({ allowLoopback: true })
+  server.store.applyCrd(
+    readFileSync(join(import.meta.dir, '../../crds/clusterendpoints.yaml'), 'utf8'),
+  )
+  const kubeconfig = server.kubeconfig()
+  const program = commandPath('kubectl')
+  return {
+    name: 'in-process API server',
+    kubeconfig,
+    operatorArgs: ['--allow-loopback'],
+    hosts: ['127.0.33.151', '127.0.33.152'],
+    hostV6: hasIpv6() ? '::1' : undefined,
+    manyHosts: (count) =>
+      Array.from({ length: count }, (_, n) => `127.0.${64 + (n >> 8)}.${n & 255}`),
+    localised: (manifest) =>
+      manifest
+        .replaceAll('10.33.40.', '127.0.33.')
+        .replace(/targetPort: (\d+)$/gm, (line, port: string) =>
+          Number(port) < PRIVILEGED_PORTS
+            ? `targetPort: ${Number(port) + UNPRIVILEGED_BASE}`
+            : line,
+        ),
+    startDeaf: () => startDeafTcp({ host: '127.0.33.153', port: 0 }),
+    request: (path, init = {}) => fetch(`${server.url}${path}`, { ...init, keepalive: false }),
+    kubectl:
+      program === undefined
+        ? undefined
+        : (args, stdin) => runKubectl({ program, kubeconfig, home: tmpdir() }, args, stdin),
+    collectsGarbage: true,
+    writes: () =>
+      server
+        .writes()
+        .filter(({ userAgent }) => userAgent.startsWith('endpoints-operator/'))
+        .filter(({ resource }) => resource !== 'leases')
+        .map(({ verb, resource, subresource, namespace, name, status }) => ({
+          verb,
+          resource: subresource === '' ? resource : `${resource}/${subresource}`,
+          namespace,
+          name,
+          status,
+        })),
+    stop: async () => server.stop(),
+  }
+}
+
+function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((all) =>
+    all?.some(({ address }) => address === '::1'),
+  )
+}

@@ -1,0 +1,4 @@
+import { startInProcessWorld } from './in-process-world.ts'
+import { describeOperator } from './suite.ts'
+
+describeOperator('the operator against the in-process API server', startInProcessWorld)

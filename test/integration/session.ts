@@ -1,0 +1,57 @@
+// One world with one operator in it, and a recording of everything that happens there.
+
+import { type Api, createApi } from './api.ts'
+import { type Operator, startOperator } from './operator.ts'
+import { type Recording, startRecording } from './recording.ts'
+import type { World } from './world.ts'
+
+export type Session = {
+  readonly world: World
+  readonly api: Api
+  readonly recordings: {
+    readonly clusterendpoints: Recording
+    readonly services: Recording
+    readonly endpoints: Recording
+    readonly events: Recording
+  }
+  /** The operator that runs now. */
+  readonly operator: () => Operator
+  /** Ends the operator, does `meanwhile`, starts another one; resolves when that one is up, with how the first ended. */
+  readonly restart: (meanwhile?: () => Promise<void>) => Promise<Ending>
+  readonly stop: () => Promise<void>
+}
+
+/** How an operator ended: its exit code, and milliseconds after SIGTERM. */
+export type Ending = { readonly code: number; readonly ms: number }
+
+/** Starts an operator in `world`, which is stopped along with the session. */
+export async function startSession(world: World): Promise<Session> {
+  const api = createApi(world)
+  const start = () => startOperator(world.kubeconfig, world.operatorArgs)
+  const recordings = {
+    clusterendpoints: await startRecording(world, api, 'clusterendpoints'),
+    services: await startRecording(world, api, 'services'),
+    endpoints: await startRecording(world, api, 'endpoints'),
+    events: await startRecording(world, api, 'events'),
+  }
+  let operator = await start()
+  return {
+    world,
+    api,
+    recordings,
+    operator: () => operator,
+    restart: async (meanwhile = async () => {}) => {
+      const startMs = performance.now()
+      const code = await operator.stop()
+      const ms = performance.now() - startMs
+      await meanwhile()
+      operator = await start()
+      return { code, ms }
+    },
+    stop: async () => {
+      await operator.stop()
+      await Promise.all(Object.values(recordings).map((recording) => recording.stop()))
+      await world.stop()
+    },
+  }
+}
