@@ -23,8 +23,15 @@ export type LiveOptions<T> = {
   readonly onUnreadable: (error: unknown) => void
 }
 
+/** Deletions remembered: those that the answer to a write, or an event that comes late, could undo. */
+const BURIED_MAX = 1_000
+
 export function createLiveCache<T extends Versioned>(options: LiveOptions<T>): LiveCache<T> {
   const objects = new Map<string, T>()
+  /** Version at which a key was deleted, oldest deletion first. */
+  const buried = new Map<string, string>()
+  /** Version of the last list: what is that old and was not in it is gone. */
+  let listed = ''
 
   function read(object: unknown): T | undefined {
     try {
@@ -38,10 +45,25 @@ export function createLiveCache<T extends Versioned>(options: LiveOptions<T>): L
   /** Returns whether `live` was news. */
   function set(live: T): boolean {
     const key = keyOf(live.metadata)
-    const known = objects.get(key)?.metadata.resourceVersion
-    if (known !== undefined && !isNewer(live.metadata.resourceVersion, known)) return false
+    const known = objects.get(key)?.metadata.resourceVersion ?? buried.get(key) ?? listed
+    if (known !== '' && !isNewer(live.metadata.resourceVersion, known)) return false
     objects.set(key, live)
+    buried.delete(key)
     return true
+  }
+
+  function forgetVersions(): void {
+    buried.clear()
+    for (const [key, live] of objects) {
+      objects.set(key, { ...live, metadata: { ...live.metadata, resourceVersion: '0' } })
+    }
+  }
+
+  function bury(key: string, version: string): void {
+    buried.delete(key)
+    buried.set(key, version)
+    const [oldest] = buried.keys()
+    if (buried.size > BURIED_MAX && oldest !== undefined) buried.delete(oldest)
   }
 
   return {
@@ -49,16 +71,20 @@ export function createLiveCache<T extends Versioned>(options: LiveOptions<T>): L
     set: (live) => void set(live),
     keys: () => objects.keys(),
     onReplace: (list, version) => {
-      const listed = new Set<string>()
+      const present = new Set<string>()
+      // A cluster that was restored from a backup: no version from before can be compared.
+      if (listed !== '' && isNewer(listed, version)) forgetVersions()
+      listed = ''
       for (const object of list) {
         const live = read(object)
         if (!live) continue
-        listed.add(keyOf(live.metadata))
+        present.add(keyOf(live.metadata))
         if (set(live)) options.onNews(keyOf(live.metadata))
       }
+      listed = version
       for (const [key, { metadata }] of objects) {
         // What we wrote after the list was taken is not missing from it.
-        if (listed.has(key) || isNewer(metadata.resourceVersion, version)) continue
+        if (present.has(key) || isNewer(metadata.resourceVersion, version)) continue
         objects.delete(key)
         options.onNews(key)
       }
@@ -71,10 +97,11 @@ export function createLiveCache<T extends Versioned>(options: LiveOptions<T>): L
         if (set(live)) options.onNews(key)
         return
       }
+      const { resourceVersion } = live.metadata
       const known = objects.get(key)?.metadata.resourceVersion
-      if (known !== undefined && isNewer(known, live.metadata.resourceVersion)) return
-      objects.delete(key)
-      options.onNews(key)
+      if (known !== undefined && isNewer(known, resourceVersion)) return
+      if (isNewer(resourceVersion, buried.get(key) ?? '')) bury(key, resourceVersion)
+      if (objects.delete(key)) options.onNews(key)
     },
   }
 }
@@ -84,6 +111,7 @@ export function createLiveCache<T extends Versioned>(options: LiveOptions<T>): L
  * counts; where one does not, the later message wins.
  */
 export function isNewer(a: string, b: string): boolean {
-  const difference = Number(a) - Number(b)
-  return Number.isNaN(difference) ? a !== b : difference > 0
+  if (!/^\d+$/.test(a) || !/^\d+$/.test(b)) return a !== b
+  // As texts: a number holds only 2^53 of them exactly.
+  return a.length === b.length ? a > b : a.length > b.length
 }
