@@ -25,7 +25,8 @@ import {
 } from './managed.ts'
 import type { Schema } from './schema.ts'
 import { ApiError, badRequest } from './status.ts'
-import { compareValues, fieldSetOf, ListItemError, mergeValues, removeFields } from './typed.ts'
+import { compareValues, fieldSetOf, mergeValues, removeFields } from './typed.ts'
+import { typedProblem } from './typed-check.ts'
 
 /** What an apply comes to: the merged object without managedFields, and the owners. */
 export interface Applied {
@@ -33,29 +34,28 @@ export interface Applied {
   readonly managers: Managers
 }
 
-/** Server-side apply. Throws 409 with every conflicting field unless forced. */
+/**
+ * Server-side apply. Throws 409 with every conflicting field unless forced, and 500 (so the real one
+ * answers) when the configuration is no value of the schema.
+ */
 export function applyFields(
   live: JsonMap,
   config: JsonMap,
   writer: Writer,
   force: boolean,
 ): Applied {
-  try {
-    return mergeApplied(live, config, writer, force)
-  } catch (error) {
-    if (!(error instanceof ListItemError)) throw error
-    const id = `${textAt(config, 'metadata', 'namespace')}/${textAt(config, 'metadata', 'name')}`
-    const gv = writer.apiVersion.includes('/') ? writer.apiVersion : `/${writer.apiVersion}`
-    const what = `${id}; ${gv}, Kind=${textAt(config, 'kind')}`
-    const message = `failed to create typed patch object (${what}): ${error.message}`
-    throw new ApiError(500, '', message)
-  }
-}
-
-function mergeApplied(live: JsonMap, config: JsonMap, writer: Writer, force: boolean): Applied {
   if ('managedFields' in mapAt(config, 'metadata')) {
     throw badRequest('metadata.managedFields must be nil')
   }
+  const problem = typedProblem(config, writer.schema)
+  if (problem === undefined) return mergeApplied(live, config, writer, force)
+  const id = `${textAt(config, 'metadata', 'namespace')}/${textAt(config, 'metadata', 'name')}`
+  const gv = writer.apiVersion.includes('/') ? writer.apiVersion : `/${writer.apiVersion}`
+  const what = `${id}; ${gv}, Kind=${textAt(config, 'kind')}`
+  throw new ApiError(500, '', `failed to create typed patch object (${what}): ${problem}`)
+}
+
+function mergeApplied(live: JsonMap, config: JsonMap, writer: Writer, force: boolean): Applied {
   const { schema } = writer
   const base = unmanaged(live)
   const before = managersBeforeApply(live, base, writer)

@@ -36,11 +36,20 @@ export function decodeObject(body: Json, resource: Resource, decoding: Decoding)
   return withDefaults(typed(knownFields(body, resource, decoding), resource), resource)
 }
 
-/** What an apply configuration says itself: no defaults, and empty values are said too. */
-export function decodeConfig(body: Json, resource: Resource, decoding: Decoding): JsonMap {
-  const known = knownFields(body, resource, decoding)
-  typed(known, resource)
-  return known
+/** An apply configuration: as it is, since what it does not say is not meant. Throws 400. */
+export function decodeConfig(body: Json, { apiVersion, kind }: Resource): JsonMap {
+  if (!isMap(body)) throw badRequest('error decoding YAML: an apply patch must be an object')
+  if (body.apiVersion !== apiVersion) {
+    const given = textAt(body, 'apiVersion')
+    const rule = `Specified patch version: ${given}, expected: ${apiVersion}`
+    throw badRequest(`Incorrect version specified in apply patch. ${rule}`)
+  }
+  if (body.kind !== kind) {
+    throw badRequest(
+      `the kind in the data (${textAt(body, 'kind')}) does not match the expected kind (${kind})`,
+    )
+  }
+  return body
 }
 
 function knownFields(body: Json, resource: Resource, decoding: Decoding): JsonMap {

@@ -267,6 +267,34 @@ const scenarios: readonly (readonly [string, readonly Request[]])[] = [
     ],
   ],
   [
+    'an apply that is no value of the schema',
+    [
+      ['PATCH', `${WIDGETS}/a${forced}`, widget('a', { size: 1, odd: 1 }), APPLY],
+      [
+        'PATCH',
+        `${WIDGETS}/a${forced}`,
+        widget('a', { size: 1, parts: [{ name: 'a', odd: 1 }] }),
+        APPLY,
+      ],
+      ['PATCH', `${WIDGETS}/a${forced}`, widget('a', { size: 1, parts: [{}, { odd: 1 }] }), APPLY],
+      [
+        'PATCH',
+        `${WIDGETS}/a${forced}`,
+        widget('a', { parts: [{ name: 'a' }, { name: 'a' }] }),
+        APPLY,
+      ],
+      ['PATCH', `${SERVICES}/a${forced}`, service('a', [{ ...port('a', 1), odd: 1 }]), APPLY],
+      ['PATCH', `${SERVICES}/a${forced}`, service('a', [{ port: 1 }]), APPLY],
+      ['PATCH', `${SERVICES}/a${forced}`, service('b', [port('a', 1)]), APPLY],
+      [
+        'PATCH',
+        `${SERVICES}/a${forced}`,
+        { ...service('a', [port('a', 1)]), apiVersion: 'v2' },
+        APPLY,
+      ],
+    ],
+  ],
+  [
     'lists that cannot be had',
     [
       ['GET', `${WIDGETS}?fieldSelector=spec.x%3D1`],
@@ -338,9 +366,12 @@ const YOUNG = new Set([
   ...['f:internalTrafficPolicy', 'f:ipFamilies', 'f:ipFamilyPolicy'],
 ])
 
+const UID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
+/** Newer servers say which object an apply that they cannot read is about. */
+const APPLIED = /(?<=typed patch object) \(.*?\)(?=:)/
+
 function masked(value: Json): Json {
-  if (typeof value === 'string')
-    return value.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uid>')
+  if (typeof value === 'string') return value.replaceAll(UID, '<uid>').replace(APPLIED, '')
   if (isList(value)) return value.map(masked)
   if (!isMap(value)) return value
   const entries = Object.entries(value).filter(([key]) => !YOUNG.has(key))

@@ -1,7 +1,7 @@
 // What a schema makes of a value for server-side apply: which paths it has, what differs between two
 // values, what a merge of two gives, what is left without some paths. Source: structured-merge-diff, typed.
 
-import { emptySet, type FieldSet, FieldSetBuilder, keyElement } from './fieldset.ts'
+import { emptySet, type FieldSet, FieldSetBuilder, keyElement, printPath } from './fieldset.ts'
 import { equal, isList, isMap, type Json, type JsonMap } from './json.ts'
 import { childOf, type Schema } from './schema.ts'
 
@@ -34,7 +34,7 @@ function collect({ value, schema, path, set }: Collecting): void {
     set.insert(path)
   } else if (isList(value)) {
     for (const [index, item] of value.entries()) {
-      const below = [...path, elementOf({ item, index, schema, path })]
+      const below = [...path, listElement({ item, index, schema, path })]
       collect({ value: item, schema: schema?.items, path: below, set })
       set.insert(below)
     }
@@ -160,7 +160,7 @@ export function removeFields(
   if (isLeaf(value, schema)) return value
   if (isList(value)) {
     const rest = value.flatMap((item, index) => {
-      const element = elementOf({ item, index, schema, path: [] })
+      const element = listElement({ item, index, schema, path: [] })
       if (set.members.has(element)) return []
       return removeFields(item, set.children.get(element) ?? emptySet, schema?.items) ?? []
     })
@@ -195,33 +195,31 @@ function indexItems(
 ): ReadonlyMap<string, Json> {
   const index = new Map<string, Json>()
   for (const [position, item] of items.entries()) {
-    const element = elementOf({ item, index: position, schema, path })
+    const element = listElement({ item, index: position, schema, path })
     if (!index.has(element)) index.set(element, item)
   }
   return index
 }
 
-interface ListItem {
+/** An item with the list that it is in. */
+export interface ListItem {
   readonly item: Json
   readonly index: number
   readonly schema: Schema | undefined
   readonly path: readonly string[]
 }
 
-function elementOf({ item, index, schema, path }: ListItem): string {
+/** The path element of one item of a list. Throws ListItemError. */
+export function listElement({ item, index, schema, path }: ListItem): string {
   if (schema?.listType === 'set') return `v:${JSON.stringify(item)}`
   const keys: Record<string, Json> = {}
   for (const name of schema?.listKeys ?? []) {
     const value = isMap(item) ? (item[name] ?? schema?.items?.properties.get(name)?.default) : null
     if (value === undefined || value === null) {
       const rule = `associative list with keys has an element that omits key field "${name}" (and doesn't have default value)`
-      throw new ListItemError(`${dotted(path)}: element ${index}: ${rule}`)
+      throw new ListItemError(`${printPath(path)}: element ${index}: ${rule}`)
     }
     keys[name] = value
   }
   return keyElement(keys)
-}
-
-function dotted(path: readonly string[]): string {
-  return path.map((element) => (element.startsWith('f:') ? `.${element.slice(2)}` : '')).join('')
 }

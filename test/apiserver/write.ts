@@ -109,7 +109,7 @@ function applyObject(cluster: Cluster, request: WriteRequest, body: Json): Writt
     const subject = { group: 'meta.k8s.io', kind: 'PatchOptions', plural: 'patchoptions' }
     throw invalid(subject, '', [required('fieldManager', 'is required for apply patch')])
   }
-  const decoded = decodeConfig(body, resource, request)
+  const decoded = decodeConfig(body, resource)
   const config = inNamespace(withMeta(decoded, { name: nameOf(decoded) || name }), request)
   checkName(config, name)
   const live = liveObject(cluster, request)
