@@ -102,7 +102,8 @@ export function readStatus(value: unknown): Status | undefined {
  */
 export function statusOf(observed: Observed, previous: Status | undefined, nowMs: number): Status {
   const { hosts, refused, generation } = observed
-  const out = hosts.filter(({ health }) => health.verdict === 'unhealthy')
+  // Sorted, as the rows are: hosts come in the order in which edits of the spec brought them.
+  const out = hosts.filter(({ health }) => health.verdict === 'unhealthy').sort(byTarget)
   const total = hosts.length + refused.length
   const rows = [...refused.map(refusedRow), ...hosts.map(hostRow)].sort(byHealthThenName)
   const omitted = rows.length - HOST_ROWS_MAX
@@ -177,10 +178,10 @@ function synced(type: string, what: string, state: SyncState): Finding {
       type,
       status: 'Unknown',
       reason: 'NotSynced',
-      message: `The ${what} was not written yet`,
+      message: `${what} not written yet`,
     }
   if (!state.ok) return { type, status: 'False', reason: state.reason, message: state.message }
-  return { type, status: 'True', reason: 'Synced', message: `The ${what} is up to date` }
+  return { type, status: 'True', reason: 'Synced', message: `${what} up to date` }
 }
 
 function ready(observed: Observed, out: readonly ObservedHost[]): Finding {
@@ -281,6 +282,11 @@ function refusedRow({ servicePort, targetPort, host, message }: RefusedHost): Ho
 function byHealthThenName(a: HostRow, b: HostRow): number {
   if (a.healthy !== b.healthy) return a.healthy ? 1 : -1
   return compare(a.port, b.port) || compare(a.host, b.host) || a.targetPort - b.targetPort
+}
+
+function byTarget({ target: a }: ObservedHost, { target: b }: ObservedHost): number {
+  const byPort = compare(portLabel(a.servicePort), portLabel(b.servicePort))
+  return byPort || compare(a.host, b.host) || a.port - b.port
 }
 
 function compare(a: string, b: string): number {

@@ -20,7 +20,7 @@ const common: Bun.BuildConfig = {
   target: 'bun',
   minify: true,
   sourcemap: 'none',
-  // What is loaded only when needed (grpc-js, client-node) is a file of its own inside the binary.
+  // What is loaded only when needed (client-node) is a file of its own inside the binary.
   format: 'esm',
   splitting: true,
 }

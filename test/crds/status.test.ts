@@ -77,7 +77,7 @@ describe('statusOf() of a world in which all is well', () => {
           type: 'SyncServiceReady',
           status: 'True',
           reason: 'Synced',
-          message: 'The Service is up to date',
+          message: 'Service up to date',
           lastTransitionTime: NOW,
           observedGeneration: 4,
         },
@@ -85,7 +85,7 @@ describe('statusOf() of a world in which all is well', () => {
           type: 'SyncEndpointReady',
           status: 'True',
           reason: 'Synced',
-          message: 'The Endpoints is up to date',
+          message: 'Endpoints up to date',
           lastTransitionTime: NOW,
           observedGeneration: 4,
         },
@@ -286,7 +286,7 @@ describe('statusOf() tells in its conditions', () => {
       'that nothing was written',
       'SyncServiceReady',
       { service: undefined },
-      'The Service was not written yet',
+      'Service not written yet',
     ],
   ]
   for (const [name, type, more, expected] of rows) {

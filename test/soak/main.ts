@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startApiServer } from '../apiserver/server.ts'
 import { startOperator } from '../integration/operator.ts'
+import { createRandom } from '../random.ts'
 import { flip, type Host, killAll, startHosts } from './hosts.ts'
 import {
   brokenPromises,
@@ -15,7 +16,6 @@ import {
   publishedIn,
   wronglyLost,
 } from './model.ts'
-import { createRandom } from './random.ts'
 
 /** Milliseconds between two things that happen, and between two looks at the process. */
 const STIR_MS = 250

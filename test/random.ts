@@ -1,5 +1,8 @@
 // Random numbers that can be had again: a run prints its seed, and the seed replays the run.
 
+/** The seed of this run: $FUZZ_SEED, or a fixed one, so that a plain run is the same each time. */
+export const SEED = Number(process.env.FUZZ_SEED ?? 20_261_122)
+
 export type Random = {
   /** From 0 up to 1. */
   readonly next: () => number
@@ -7,6 +10,8 @@ export type Random = {
   readonly below: (max: number) => number
   /** One of `items`. Throws RangeError when there are none. */
   readonly pick: <T>(items: readonly T[]) => T
+  /** `items` in another order. */
+  readonly shuffle: <T>(items: readonly T[]) => T[]
 }
 
 /** Source: mulberry32, a public-domain generator of 32 bits of state; good enough to stir a test. */
@@ -27,5 +32,10 @@ export function createRandom(seed: number): Random {
       if (item === undefined) throw new RangeError('Cannot pick from nothing')
       return item
     },
+    shuffle: (items) =>
+      items
+        .map((item) => ({ item, at: next() }))
+        .sort((a, b) => a.at - b.at)
+        .map(({ item }) => item),
   }
 }
