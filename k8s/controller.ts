@@ -8,7 +8,7 @@ import { MANAGED_LABEL, MANAGED_VALUE } from '../crds/metadata.ts'
 import { readService } from '../crds/service.ts'
 import type { Condition, Status } from '../crds/status.ts'
 import { attempt } from '../probes/probers.ts'
-import { Scheduler } from '../probes/scheduler.ts'
+import { Scheduler, type SchedulerOptions } from '../probes/scheduler.ts'
 import { backoffMs, mayPassAnyMoment } from './backoff.ts'
 import type { ApiClient } from './client.ts'
 import { messageOf, statusOfError } from './errors.ts'
@@ -35,6 +35,8 @@ export type ControllerOptions = {
   readonly instance: string
   /** Ends the watches. */
   readonly signal: AbortSignal
+  /** How a host is asked; the probers, unless a test has hosts of its own. */
+  readonly attempt?: SchedulerOptions['attempt']
 }
 
 export type Controller = {
@@ -120,7 +122,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
   const { client, log, policy, concurrency, inFlightMax, instance } = options
   const writer = createWriter(client, permit)
   const recorder = createRecorder(writer, log, instance)
-  const scheduler = new Scheduler({ attempt, inFlightMax })
+  const scheduler = new Scheduler({ attempt: options.attempt ?? attempt, inFlightMax })
   const context: SyncContext = { client, writer, log, signal, ...caches }
   const resources = new Map<string, Resource>()
   const queue = createWorkQueue({ concurrency, work })
@@ -229,7 +231,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
 
   async function writeStatus(resource: Resource): Promise<void> {
     const { metadata } = resource
-    const standing = caches.seen.get(keyOf(metadata))?.status
+    const standing = resource.standingStatus(caches.seen.get(keyOf(metadata)))
     const status = statusNow(context, resource, standing)
     if (Bun.deepEquals(status, standing)) return
     for (const { reason, message } of newTroubles(status, standing)) {
@@ -237,7 +239,8 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
       recorder.warn(resource, reason, message)
     }
     try {
-      caches.seen.set(readSeen(await writer.patchStatus(metadata, status)))
+      // Not into the cache: the answer may hold an edit that no watch has told of yet, and must still.
+      resource.noteWritten(readSeen(await writer.patchStatus(metadata, status)))
     } catch (error) {
       // Deleted meanwhile: the watch will say so.
       if (statusOfError(error) !== 404) throw error

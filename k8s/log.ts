@@ -15,28 +15,36 @@ export type Log = {
 
 export type LogOptions = { readonly format: 'text' | 'json'; readonly verbosity: number }
 
-/** What the log writes to; process.stderr is one. */
-export type LogSink = { readonly writableLength: number; write(text: string): unknown }
+/** What the log writes to; process.stderr is one. It calls `onTaken` when its reader has the text. */
+export type LogSink = { write(text: string, onTaken: () => void): unknown }
 
 type Level = keyof Log
 
 /** Verbosity from which debug lines are written. Source: klog's habit, `--v=4` is debug. */
 const DEBUG_VERBOSITY = 4
-/** Bytes that may wait for a reader. */
-const BUFFERED_MAX = 256 * 1024
+/** Characters that may wait for a reader. */
+const WAITING_MAX = 256 * 1024
+/** What can end a line or move a terminal's cursor. */
+const CONTROL = /[\p{Cc}\u2028\u2029]/gu
 
-export function createLog({ format, verbosity }: LogOptions, sink: LogSink = process.stderr): Log {
+export function createLog({ format, verbosity }: LogOptions, sink: LogSink = standardError()): Log {
   let dropped = 0
+  let waiting = 0
 
   function write(level: Level, message: string, fields: Fields): void {
-    if (sink.writableLength > BUFFERED_MAX) {
+    if (waiting > WAITING_MAX) {
       dropped++
       return
     }
     const lost = dropped === 0 ? {} : { dropped }
     dropped = 0
     const render = format === 'json' ? renderJson : renderText
-    sink.write(render(level, message, { ...fields, ...lost }))
+    const line = `${escaped(render(level, message, { ...fields, ...lost }))}\n`
+    waiting += line.length
+    // Counted here: the writableLength of Bun's standard error is always 0 (1.4.5).
+    sink.write(line, () => {
+      waiting -= line.length
+    })
   }
 
   const at =
@@ -52,20 +60,29 @@ export function createLog({ format, verbosity }: LogOptions, sink: LogSink = pro
   }
 }
 
+/** Once its reader has gone, lines are lost: nothing that an operator must die of. */
+function standardError(): LogSink {
+  process.stderr.on('error', () => {})
+  return process.stderr
+}
+
 function renderJson(level: Level, message: string, fields: Fields): string {
-  return `${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`
+  return JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })
 }
 
 function renderText(level: Level, message: string, fields: Fields): string {
   const text = Object.entries(fields).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${quoted(String(value))}`],
   )
-  return [new Date().toISOString(), level.toUpperCase().padEnd(5), message, ...text]
-    .join(' ')
-    .concat('\n')
+  return [new Date().toISOString(), level.toUpperCase().padEnd(5), message, ...text].join(' ')
 }
 
-/** Quotes what would not read as one word; control characters cannot forge a line. */
+/** Quotes what would not read as one word. */
 function quoted(text: string): string {
   return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : JSON.stringify(text)
+}
+
+/** One line, whatever others put into it; JSON stays the same JSON. */
+function escaped(line: string): string {
+  return line.replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -14,6 +14,7 @@ import { type HostTarget, isSameQuestion, type Plan, planOf } from '../crds/targ
 import { seed } from '../probes/health.ts'
 import type { Attempt, Check, Scheduler } from '../probes/scheduler.ts'
 import type { Transition } from './events.ts'
+import { isNewer } from './live.ts'
 import { countAttempt, newCounters, type ProbeCounters } from './metrics.ts'
 
 /** A ClusterEndpoint as last seen, read once. */
@@ -59,6 +60,7 @@ export class Resource {
   readonly #awaiting = new Map<Check, boolean>()
   readonly #counters = new Map<string, ProbeCounters>()
   #transitions: Transition[] = []
+  #written: { readonly resourceVersion: string; readonly status: Status | undefined } | undefined
   #settleAtMs = 0
 
   /** How the last attempts to write went, for the status. */
@@ -138,6 +140,19 @@ export class Resource {
     const isSameSpec = seen.metadata.generation === this.#seen.metadata.generation
     this.#seen = seen
     if (this.#isAdopted && !isSameSpec) this.#applySpec(live)
+  }
+
+  /** Remembers what the API server answered to our last write of the status. */
+  noteWritten({ metadata: { resourceVersion }, status }: Seen): void {
+    this.#written = { resourceVersion, status }
+  }
+
+  /** The status that stands in the cluster: as a watch told, or as we wrote it since. */
+  standingStatus(seen: Seen | undefined): Status | undefined {
+    const written = this.#written
+    if (!seen || !written) return (seen ?? written)?.status
+    const isSince = isNewer(written.resourceVersion, seen.metadata.resourceVersion)
+    return (isSince ? written : seen).status
   }
 
   /** Hands out the transitions since the last time. */

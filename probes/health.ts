@@ -44,7 +44,7 @@ export function observe(
 ): Health {
   if (outcome.result === 'unknown') {
     const neverHeard = health.last === undefined && health.verdict === 'unhealthy'
-    if (!neverHeard || health.reason === outcome.reason) return health
+    if (!neverHeard || health.reason !== '') return health
     return { ...health, reason: outcome.reason }
   }
 
