@@ -18,6 +18,8 @@ export type ApiRequest = {
   /** Milliseconds for the whole answer. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal | undefined
+  /** Called right before it is sent, a second time as well; what it throws is thrown instead. */
+  readonly assertPermitted?: () => void
 }
 
 export type ApiClient = {
@@ -29,7 +31,10 @@ export type ApiClient = {
     query: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ) => Promise<AsyncIterable<Uint8Array>>
-  /** Resolves when the API server answers again after it did not, or only with 5xx; at once if it does. */
+  /**
+   * Resolves when the API server does its work again after an outage of some seconds, without an
+   * answer or with nothing but 5xx; or when `signal` aborts. A blip is none: whoever met it waits shortly.
+   */
   readonly whenReachable: (signal: AbortSignal) => Promise<void>
 }
 
@@ -45,6 +50,13 @@ const REQUEST_TIMEOUT_MS = 5_000
 const RETRY_AFTER_MAX_MS = 60_000
 /** Characters of an error answer that end up in messages. */
 const ERROR_LENGTH_MAX = 512
+/** Bytes of an error answer that are read. */
+const ERROR_BYTES_MAX = 64 * 1024
+/**
+ * Milliseconds. Longer than the lease is renewed apart: one object that is refused for ever must not be
+ * asked for again each time that something else succeeds.
+ */
+const OUTAGE_MIN_MS = 2_500
 
 export function createClient(config: ClusterConfig, options: ClientOptions): ApiClient {
   const { userAgent, onAnswer = () => {} } = options
@@ -60,6 +72,8 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
     const { headers, tls } = await config.credentials()
     const url = `${config.server}${path}${queryText(query)}`
     const session = sessions[channel]
+    // Only now: credentials can take a while.
+    request.assertPermitted?.()
     let response: Response
     try {
       response = await session.fetch(url, {
@@ -170,7 +184,7 @@ const statusSchema = v.object({
 })
 
 async function errorOf(response: Response): Promise<ApiError> {
-  const text = await response.text().catch(() => '')
+  const text = await beginningOf(response)
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), statusSchema), text)
   const { reason, message } = parsed.success ? parsed.output : { reason: '', message: '' }
   const told = (message || `HTTP ${response.status}`).slice(0, ERROR_LENGTH_MAX)
@@ -182,10 +196,28 @@ async function errorOf(response: Response): Promise<ApiError> {
   )
 }
 
+/** What of the body fits; less if it breaks off. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of body ?? []) {
+      chunks.push(chunk)
+      bytes += chunk.length
+      if (bytes > ERROR_BYTES_MAX) break
+    }
+  } catch {
+    // The status is what counts; the text is for people.
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks))
+}
+
 /** Retry-After in milliseconds: seconds or an HTTP date, bounded; undefined if absent or garbage. */
 export function retryAfterMs(header: string | null, nowMs = Date.now()): number | undefined {
-  if (header === null || header.trim() === '') return undefined
-  const wanted = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - nowMs
+  const text = header?.trim() ?? ''
+  // Date.parse alone takes `1.5` and `-1` for years.
+  const date = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN
+  const wanted = /^\d+$/.test(text) ? Number(text) * 1000 : date - nowMs
   if (Number.isNaN(wanted)) return undefined
   return Math.min(Math.max(wanted, 0), RETRY_AFTER_MAX_MS)
 }
@@ -198,22 +230,24 @@ type Reach = {
 
 /** Whether the API server does its work, so that all who wait for it go on when the first one finds it back. */
 function createReach(): Reach {
-  let back: PromiseWithResolvers<void> | undefined
+  let lostAtMs: number | undefined
+  const waiting = new Set<() => void>()
   return {
     isReached: () => {
-      back?.resolve()
-      back = undefined
+      const isBack = lostAtMs !== undefined && performance.now() - lostAtMs >= OUTAGE_MIN_MS
+      lostAtMs = undefined
+      if (isBack) for (const goOn of waiting) goOn()
     },
     isLost: () => {
-      back ??= Promise.withResolvers()
+      lostAtMs ??= performance.now()
     },
     wait: async (signal) => {
-      if (!back || signal.aborted) return
-      const aborted = Promise.withResolvers<void>()
-      const onAbort = () => aborted.resolve()
-      signal.addEventListener('abort', onAbort, { once: true })
-      await Promise.race([back.promise, aborted.promise])
-      signal.removeEventListener('abort', onAbort)
+      if (signal.aborted) return
+      const { promise, resolve } = Promise.withResolvers<void>()
+      waiting.add(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+      await promise
+      waiting.delete(resolve)
     },
   }
 }

@@ -128,8 +128,10 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
   const queue = createWorkQueue({ concurrency, work })
   /** Resources that wait for the API server. */
   const stuck = new Set<string>()
+  let isWaiting = false
 
   async function work(key: string): Promise<void> {
+    stuck.delete(key)
     const seen = caches.seen.get(key)
     const known = resources.get(key)
     if (known && known.metadata.uid !== seen?.metadata.uid) drop(key, known)
@@ -160,10 +162,14 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
   /** Does not wait a long backoff out when the API server comes back meanwhile. */
   function markWhenReachable(key: string): void {
     stuck.add(key)
-    if (stuck.size > 1) return
+    if (isWaiting) return
+    isWaiting = true
     void client.whenReachable(signal).then(() => {
+      isWaiting = false
       for (const each of stuck) queue.mark(each, BACK_MS * (1 + Math.random()))
       stuck.clear()
+      // Who still hangs in a request of before begins anew too.
+      for (const resource of resources.values()) resource.failures = 0
     })
   }
 

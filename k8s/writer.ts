@@ -56,9 +56,9 @@ export function createWriter(client: ApiClient, { signal, mayWrite }: Permit): W
   }
 
   async function patch(path: string, kind: string, body: unknown, query = {}): Promise<unknown> {
-    assertPermitted()
     const contentType = `application/${kind}`
-    return await client.request({ method: 'PATCH', path, query, body, contentType, signal })
+    const request = { method: 'PATCH', path, query, body, contentType } as const
+    return await client.request({ ...request, signal, assertPermitted })
   }
 
   return {
@@ -93,8 +93,8 @@ export function createWriter(client: ApiClient, { signal, mayWrite }: Permit): W
         { fieldManager: FIELD_MANAGER },
       ),
     postEvent: async (namespace, body) => {
-      assertPermitted()
-      return await client.request({ method: 'POST', path: eventsPath(namespace), body, signal })
+      const request = { method: 'POST', path: eventsPath(namespace), body } as const
+      return await client.request({ ...request, signal, assertPermitted })
     },
     patchEvent: async ({ namespace, name }, body) =>
       await patch(`${eventsPath(namespace)}/${name}`, 'merge-patch+json', body),
