@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 // endpoints-operator: the table of contents of the program. Each command is a file in cli/.
 
+import { check } from './cli/check.ts'
 import { UsageError } from './cli/flags.ts'
 import { run } from './cli/run.ts'
 import { printVersion } from './cli/version.ts'
@@ -11,6 +12,7 @@ type Command = (args: readonly string[]) => Promise<number>
 
 const commands: Readonly<Record<string, Command>> = {
   run,
+  check,
   version: printVersion,
 }
 

@@ -124,7 +124,8 @@ export const RUN_FLAGS: readonly Flag[] = [
 export const RUN_HELP = `Keeps a Service and its Endpoints for hosts outside the cluster, and publishes only hosts that answer.
 
 Usage:
-  endpoints-operator [flags]
+  endpoints-operator [flags]            run the operator
+  endpoints-operator check -f FILE|-    probe what a manifest says, from here
   endpoints-operator version
 
 Examples:
