@@ -140,7 +140,7 @@ function applyConflict(conflicts: readonly Manager[]): ApiError {
   const parts = conflicts.map((conflict) => {
     const fields = pathsOf(conflict.fields).map(printPath)
     const who = printManager(conflict)
-    if (fields.length === 1) return `conflict with ${who}: ${fields[0]}`
+    if (causes.length === 1) return `conflict with ${who}: ${fields[0]}`
     return `conflicts with ${who}:\n${fields.map((field) => `- ${field}`).join('\n')}`
   })
   return new ApiError(409, 'Conflict', `${count}: ${parts.join('\n')}`, { causes })

@@ -26,6 +26,9 @@ export interface HandlerParts {
 /** Answers larger than this are compressed for clients that can take it, as real servers do. */
 const GZIP_BYTES_MIN = 128 * 1024
 
+/** Timers past this fire at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1
+
 /** Handles requests and keeps the open watches. */
 export class Handler {
   readonly #parts: HandlerParts
@@ -130,7 +133,7 @@ export class Handler {
       stream.end()
     }
     const ticking = setInterval(watch.bookmark, bookmarkIntervalMs)
-    const timeout = setTimeout(leave, request.timeoutSeconds * 1000)
+    const timeout = setTimeout(leave, Math.min(request.timeoutSeconds * 1000, TIMER_MAX_MS))
     const ofCrd = cluster.store.onChange(() => {
       if (!cluster.registry.byPath(info.group, info.version, info.resource)) leave()
     })

@@ -1,7 +1,7 @@
 // Services as the API server treats them: defaults, what may be asked for, what may change.
 
 import { parseIp } from './ip.ts'
-import { equal, isMap, type Json, type JsonMap, listAt, mapAt, textAt } from './json.ts'
+import { equal, isMap, type Json, type JsonMap, listAt, mapAt, textAt, withKey } from './json.ts'
 import { dns1035Label, dnsLabel, portName } from './names.ts'
 import { noRules, type Rules } from './resource.ts'
 import type { ServiceAddresses } from './service-addresses.ts'
@@ -41,16 +41,20 @@ function fillDefaults(object: JsonMap): JsonMap {
       ...(routed ? { internalTrafficPolicy: 'Cluster' } : {}),
       ...(external ? { externalTrafficPolicy: 'Cluster' } : {}),
       ...(type === 'LoadBalancer' ? { allocateLoadBalancerNodePorts: true } : {}),
-      sessionAffinity: 'None',
-      ...spec,
+      ...fillAffinity(spec),
       type,
       ...(spec.ports === undefined ? {} : { ports: listAt(spec, 'ports').map(fillPort) }),
-      ...(textAt(spec, 'sessionAffinity') === 'ClientIP' && spec.sessionAffinityConfig === undefined
-        ? { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10800 } } }
-        : {}),
     },
     status: { loadBalancer: {}, ...mapAt(object, 'status') },
   }
+}
+
+function fillAffinity(spec: JsonMap): JsonMap {
+  const sessionAffinity = textAt(spec, 'sessionAffinity') || 'None'
+  if (sessionAffinity === 'None') {
+    return { ...withKey(spec, 'sessionAffinityConfig', undefined), sessionAffinity }
+  }
+  return { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10800 } }, ...spec }
 }
 
 function fillPort(port: Json): Json {

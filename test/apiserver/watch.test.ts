@@ -175,16 +175,20 @@ test('a watch of one namespace, or of one name, hears of nothing else', async ()
 
 test('PartialObjectMetadata is metadata only, in a get, a list and a watch', async () => {
   const { metadata } = create('a')
-  const partial = { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata }
+  const partial: JsonMap = {
+    kind: 'PartialObjectMetadata',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: metadata ?? null,
+  }
   const got = await send(server, 'GET', `${SERVICES}/a`, { accept: PARTIAL })
-  expect(got.body).toEqual(partial as JsonMap)
+  expect(got.body).toEqual(partial)
   const list = await send(server, 'GET', SERVICES, {
     accept: PARTIAL.replace('Metadata;', 'MetadataList;'),
   })
   expect(list.body.kind).toBe('PartialObjectMetadataList')
-  expect(listAt(list.body, 'items')).toEqual([partial as JsonMap])
+  expect(listAt(list.body, 'items')).toEqual([partial])
   const watch = await openWatch(server, SERVICES, PARTIAL)
-  expect(await watch.next()).toEqual({ type: 'ADDED', object: partial as JsonMap })
+  expect(await watch.next()).toEqual({ type: 'ADDED', object: partial })
   watch.close()
 })
 
