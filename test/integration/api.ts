@@ -28,6 +28,9 @@ export class Refused extends Error {
   }
 }
 
+/** What becomes of the dependents of what is deleted. */
+export type DeletePolicy = 'Background' | 'Foreground' | 'Orphan'
+
 export type Api = {
   /** Undefined when there is none. */
   readonly get: (place: Place) => Promise<KubeObject | undefined>
@@ -39,7 +42,7 @@ export type Api = {
   /** Server-side apply by `manager`. */
   readonly apply: (place: Place, object: unknown, manager: string) => Promise<KubeObject>
   /** Deletes an object; that there is none is no error. */
-  readonly remove: (place: Place, policy?: 'Background' | 'Foreground') => Promise<void>
+  readonly remove: (place: Place, policy?: DeletePolicy) => Promise<void>
 }
 
 const listSchema = v.object({

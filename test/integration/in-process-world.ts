@@ -6,13 +6,9 @@ import { join } from 'node:path'
 import { startApiServer } from '../apiserver/server.ts'
 import { startDeafTcp } from '../backends/deaf.ts'
 import { commandPath } from '../controlplane/command-path.ts'
+import { freePorts } from '../controlplane/free-ports.ts'
 import { runKubectl } from '../controlplane/kubectl.ts'
 import type { World } from './world.ts'
-
-/** Ports below this are for root. */
-const PRIVILEGED_PORTS = 1024
-/** What is added to those: a range in which nothing chooses ports by itself. */
-const UNPRIVILEGED_BASE = 10_000
 
 /** Starts one at once. On Linux, where all of 127.0.0.0/8 is local. */
 export async function startInProcessWorld(): Promise<World> {
@@ -30,14 +26,11 @@ export async function startInProcessWorld(): Promise<World> {
     hostV6: hasIpv6() ? '::1' : undefined,
     manyHosts: (count) =>
       Array.from({ length: count }, (_, n) => `127.0.${64 + (n >> 8)}.${n & 255}`),
+    // Other ports, too: those of the sample are for root, and another run may have them.
     localised: (manifest) =>
       manifest
         .replaceAll('10.33.40.', '127.0.33.')
-        .replace(/targetPort: (\d+)$/gm, (line, port: string) =>
-          Number(port) < PRIVILEGED_PORTS
-            ? `targetPort: ${Number(port) + UNPRIVILEGED_BASE}`
-            : line,
-        ),
+        .replace(/targetPort: \d+$/gm, () => `targetPort: ${freePorts(1)[0]}`),
     startDeaf: () => startDeafTcp({ host: '127.0.33.153', port: 0 }),
     request: (path, init = {}) => fetch(`${server.url}${path}`, { ...init, keepalive: false }),
     kubectl:

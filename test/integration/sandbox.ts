@@ -7,7 +7,7 @@ import { startHttp } from '../backends/http.ts'
 import { startTcp } from '../backends/tcp.ts'
 import { startUdp } from '../backends/udp.ts'
 import { freePorts } from '../controlplane/free-ports.ts'
-import type { PatchType, Place } from './api.ts'
+import type { DeletePolicy, PatchType, Place } from './api.ts'
 import { eventually } from './eventually.ts'
 import { type CepSpec, clusterEndpoint } from './manifests.ts'
 import {
@@ -101,7 +101,7 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Deletes an object; `policy` is for its dependents. */
-  async remove(plural: Kept, name: string, policy?: 'Background' | 'Foreground'): Promise<void> {
+  async remove(plural: Kept, name: string, policy?: DeletePolicy): Promise<void> {
     await this.session.api.remove(this.place(plural, name), policy)
   }
 

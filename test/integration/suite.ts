@@ -3,13 +3,15 @@
 import { afterAll, beforeAll, describe } from 'bun:test'
 import { blackholeCases } from './cases/blackhole.ts'
 import { defectCases } from './cases/defects.ts'
+import { deletionCases } from './cases/deletion.ts'
 import { editCases } from './cases/edits.ts'
 import { finalizerCases } from './cases/finalizers.ts'
 import { formCases } from './cases/forms.ts'
 import { hostileCases } from './cases/hostile.ts'
 import { invalidEditCases } from './cases/invalid-edits.ts'
-import { ownershipCases } from './cases/ownership.ts'
 import { portCases } from './cases/ports.ts'
+import { refusalCases } from './cases/refusals.ts'
+import { repairCases } from './cases/repair.ts'
 import { restCases } from './cases/rest.ts'
 import { restartCases } from './cases/restart.ts'
 import { scaleCases } from './cases/scale.ts'
@@ -40,8 +42,10 @@ export function describeOperator(name: string, start: () => Promise<World>): voi
     formCases(session)
     editCases(session)
     invalidEditCases(session)
-    ownershipCases(session)
+    deletionCases(session)
+    repairCases(session)
     takeoverCases(session)
+    refusalCases(session)
     finalizerCases(session)
     portCases(session)
     restartCases(session)

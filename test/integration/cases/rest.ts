@@ -10,6 +10,9 @@ const RESOURCES = 20
 const PERIOD = 2
 /** Every so many resources have a host that is down. */
 const DOWN_EVERY = 4
+/** Labels are sorted, so the resource comes before the verb. */
+const COUNTER_OF_WRITES =
+  /^apiserver_request_total\{.*resource="(?:clusterendpoints|services|endpoints|events)".*verb="(?:POST|CREATE|PUT|UPDATE|PATCH|APPLY|DELETE)"/
 const TEST_MAX_MS = 60_000
 
 export function restCases(session: () => Session): void {
@@ -49,9 +52,11 @@ export function restCases(session: () => Session): void {
       await untilQuiet(session(), PERIOD * 1000)
 
       const before = session().world.writes().length
+      const countedBefore = await countedWrites(session())
       const hitsBefore = http.hits()
       await Bun.sleep(3 * PERIOD * 1000)
       expect(session().world.writes().slice(before)).toEqual([])
+      expect(await countedWrites(session())).toBe(countedBefore)
       // Silent, not dead: each resource was probed each period.
       expect(http.hits() - hitsBefore).toBeGreaterThanOrEqual(RESOURCES * 2)
     },
@@ -61,6 +66,14 @@ export function restCases(session: () => Session): void {
 
 function readyConditions(): unknown {
   return expect.arrayContaining([expect.objectContaining({ type: 'Ready', status: 'True' })])
+}
+
+/** All writes to what the operator writes to, whoever wrote, by the counters of the API server. */
+async function countedWrites({ world }: Session): Promise<number> {
+  const text = await (await world.request('/metrics')).text()
+  const counters = text.split('\n').filter((line) => COUNTER_OF_WRITES.test(line))
+  expect(counters).not.toBeEmpty()
+  return counters.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
 }
 
 /** Resolves when the operator has written nothing for `ms`. */

@@ -35,7 +35,7 @@ export function scaleCases(session: () => Session): void {
         tcpPort('down', 1, hosts, { port: 2 }),
       ]
       const startMs = performance.now()
-      await sandbox.create('large', { periodSeconds: 5, ports })
+      await sandbox.create('large', { periodSeconds: 2, ports })
       await sandbox.eventually(30_000, () => {
         const ready = `${MANY_HOSTS}/${2 * MANY_HOSTS}`
         expect(sandbox.status('large')).toMatchObject({ phase: 'UnHealthy', ready })
@@ -50,7 +50,7 @@ export function scaleCases(session: () => Session): void {
       expect(status?.hosts).toHaveLength(HOST_ROWS_MAX)
       expect(status?.hostsOmitted).toBe(2 * MANY_HOSTS - HOST_ROWS_MAX)
       expect(sandbox.events('large').length).toBeLessThanOrEqual(EVENTS_MAX)
-      await throughout(5_000, () => expect(sandbox.resourceVersions('near')).toEqual(versions))
+      await throughout(3_000, () => expect(sandbox.resourceVersions('near')).toEqual(versions))
 
       // All at once, in a handful of writes.
       const before = world.writes().length

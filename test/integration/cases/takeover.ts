@@ -1,11 +1,12 @@
-// What stood there before: taken over in place and without a gap, or left alone with a word why.
+// What stood there before: it is taken over in place and without a gap.
 
 import { expect, test } from 'bun:test'
 import type { Place } from '../api.ts'
 import { tcpPort } from '../manifests.ts'
-import { type KubeObject, published, serviceSpec } from '../objects.ts'
+import { published, serviceSpec } from '../objects.ts'
 import { Sandbox } from '../sandbox.ts'
 import type { Session } from '../session.ts'
+import { endpointsOf, type Made, serviceOf } from './made.ts'
 
 const SOON_MS = 5_000
 const TEST_MAX_MS = 30_000
@@ -15,8 +16,6 @@ type Way = {
   readonly what: string
   readonly make: (sandbox: Sandbox, object: Made) => Promise<void>
 }
-
-type Made = { readonly kind: string; readonly metadata: { readonly name: string } }
 
 const WAYS: readonly Way[] = [
   { what: 'kubectl apply', make: byKubectl(['apply', '-f', '-']) },
@@ -37,7 +36,7 @@ const WAYS: readonly Way[] = [
 
 export function takeoverCases(session: () => Session): void {
   for (const { what, make } of WAYS) {
-    test(
+    test.concurrent(
       `a Service and Endpoints made by ${what} are taken over in place and without a gap`,
       async () => {
         if (what.startsWith('kubectl') && !session().world.kubectl) {
@@ -122,127 +121,6 @@ export function takeoverCases(session: () => Session): void {
     },
     TEST_MAX_MS,
   )
-
-  for (const { what, reason, service, endpoints, spec } of REFUSED) {
-    test(
-      `${what} is left alone, and the status and an Event say why`,
-      async () => {
-        await using sandbox = await Sandbox.open(session())
-        const { api } = session()
-        const [host] = session().world.hosts
-        const { port } = await sandbox.start('tcp', host)
-        const place = { plural: 'namespaces', name: sandbox.namespace } as const
-        const namespace = await api.get(place)
-        if (!namespace) throw new Error('Cannot find the namespace')
-        if (service) await api.create(sandbox.place('services'), service(namespace))
-        if (endpoints) await api.create(sandbox.place('endpoints'), endpoints(namespace))
-        const before = await standing(sandbox)
-
-        await sandbox.create('db', { ...spec, ports: [tcpPort('keep', port, [host])] })
-        await sandbox.eventually(SOON_MS, () => {
-          expect(sandbox.condition('db', 'SyncServiceReady')).toMatchObject({
-            status: 'False',
-            reason,
-            message: expect.stringContaining('Cannot '),
-          })
-          expect(sandbox.condition('db', 'Ready')?.status).toBe('False')
-          expect(sandbox.events('db', reason)).toHaveLength(1)
-        })
-        // Probing goes on; publishing does not.
-        await Bun.sleep(500)
-        expect(await standing(sandbox)).toEqual(before)
-      },
-      TEST_MAX_MS,
-    )
-  }
-
-  test(
-    'what was refused is taken over as soon as nothing speaks against it',
-    async () => {
-      await using sandbox = await Sandbox.open(session())
-      const [host] = session().world.hosts
-      const { port } = await sandbox.start('tcp', host)
-      const keep = { name: 'keep', protocol: 'TCP', port: 80, targetPort: 80 }
-      await WAYS.at(-1)?.make(sandbox, serviceOf([keep], { selector: { app: 'db' } }))
-      await sandbox.create('db', { ports: [tcpPort('keep', port, [host])] })
-      await sandbox.eventually(SOON_MS, () =>
-        expect(sandbox.condition('db', 'SyncServiceReady')?.reason).toBe('ServiceHasSelector'),
-      )
-      await sandbox.patch('services', 'db', { spec: { selector: null } })
-      // It is looked at again each half minute; touching the resource makes it sooner.
-      await sandbox.patch('clusterendpoints', 'db', { metadata: { annotations: { go: 'on' } } })
-      await sandbox.eventually(SOON_MS, () => {
-        expect(sandbox.published('db')).toEqual([`keep TCP ${host}:${port}`])
-        expect(sandbox.condition('db', 'SyncServiceReady')?.status).toBe('True')
-      })
-    },
-    TEST_MAX_MS,
-  )
-}
-
-type Refusal = {
-  readonly what: string
-  readonly reason: string
-  readonly service?: (owner: KubeObject) => Made
-  readonly endpoints?: (owner: KubeObject) => Made
-  readonly spec?: Readonly<{ [field: string]: unknown }>
-}
-
-const PORTS = [{ name: 'theirs', protocol: 'TCP', port: 99, targetPort: 99 }]
-
-const REFUSED: readonly Refusal[] = [
-  {
-    what: 'a Service with a selector',
-    reason: 'ServiceHasSelector',
-    service: () => serviceOf(PORTS, { selector: { app: 'db' } }),
-    endpoints: () => endpointsOf(['10.9.8.7'], 99),
-  },
-  {
-    what: 'a Service of type ExternalName',
-    reason: 'ServiceTypeNotSupported',
-    service: () => serviceOf(PORTS, { type: 'ExternalName', externalName: 'db.example.com' }),
-  },
-  {
-    what: 'a Service of type LoadBalancer',
-    reason: 'ServiceTypeNotSupported',
-    service: () => serviceOf(PORTS, { type: 'LoadBalancer' }),
-  },
-  {
-    what: 'a Service that another controller owns',
-    reason: 'ControlledByOther',
-    service: (owner) => ownedBy(owner, serviceOf(PORTS)),
-  },
-  {
-    what: 'a pair of which another controller owns the Endpoints',
-    reason: 'ControlledByOther',
-    endpoints: (owner) => ownedBy(owner, endpointsOf(['10.9.8.7'], 99)),
-  },
-  {
-    what: 'a Service with another clusterIP',
-    reason: 'ClusterIPDiffers',
-    service: () => serviceOf(PORTS),
-    spec: { clusterIP: '10.96.201.202' },
-  },
-]
-
-function serviceOf(ports: readonly unknown[], spec: Readonly<{ [field: string]: unknown }> = {}) {
-  const metadata = { name: 'db' }
-  return { apiVersion: 'v1', kind: 'Service', metadata, spec: { ...spec, ports } }
-}
-
-function endpointsOf(hosts: readonly string[], port: number) {
-  const ports = [
-    { name: 'old', protocol: 'TCP', port: 81 },
-    { name: 'keep', protocol: 'TCP', port },
-  ]
-  const subsets = [{ addresses: hosts.map((ip) => ({ ip })), ports }]
-  return { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'db' }, subsets }
-}
-
-/** `object` with the namespace itself as its controller: something that exists. */
-function ownedBy<T extends Made>({ metadata: { name, uid } }: KubeObject, object: T) {
-  const owner = { apiVersion: 'v1', kind: 'Namespace', name, uid, controller: true }
-  return { ...object, metadata: { ...object.metadata, ownerReferences: [owner] } }
 }
 
 function byKubectl(args: readonly string[]): Way['make'] {
@@ -255,10 +133,4 @@ function byKubectl(args: readonly string[]): Way['make'] {
 
 function pluralOf({ kind }: Made): Place['plural'] {
   return kind === 'Service' ? 'services' : 'endpoints'
-}
-
-/** The Service and the Endpoints as the API server has them now. */
-async function standing({ session, place }: Sandbox): Promise<unknown> {
-  const get = (plural: Place['plural']) => session.api.get(place(plural, 'db'))
-  return await Promise.all([get('services'), get('endpoints')])
 }

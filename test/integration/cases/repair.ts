@@ -1,52 +1,27 @@
-// The Service and the Endpoints follow their ClusterEndpoint: gone with it, put right when touched.
+// The Service and the Endpoints are put right when somebody touches them.
 
 import { expect, test } from 'bun:test'
-import { throughout } from '../eventually.ts'
-import { tcpPort } from '../manifests.ts'
-import type { KubeObject } from '../objects.ts'
 import { type Kept, Sandbox } from '../sandbox.ts'
 import type { Session } from '../session.ts'
+import { shapeOfWeb, startWeb } from './web.ts'
 
 const REPAIR_MAX_MS = 2_000
-/** Milliseconds for a garbage collector that works through its queue. */
-const COLLECT_MAX_MS = 10_000
 const TEST_MAX_MS = 60_000
 const MANAGED_LABEL = 'sealos.io/managed-by'
 
-export function ownershipCases(session: () => Session): void {
-  for (const policy of ['Background', 'Foreground'] as const) {
-    test(
-      `deleting the ClusterEndpoint (${policy}) deletes Service and Endpoints, and ends its probes`,
-      async () => {
-        if (!session().world.collectsGarbage) {
-          console.log(`${session().world.name}: no garbage collector here, so none was tested`)
-          return
-        }
-        await using sandbox = await Sandbox.open(session())
-        const { backend } = await published(sandbox)
-        await sandbox.remove('clusterendpoints', 'web', policy)
-        await sandbox.eventually(COLLECT_MAX_MS, () => expect(standing(sandbox)).toEqual([]))
-        await throughout(1_500, () => expect(standing(sandbox)).toEqual([]))
-        // Attempts under way have ended by now, and no further ones come.
-        const hits = backend.hits()
-        await throughout(1_500, () => expect(backend.hits()).toBe(hits))
-      },
-      TEST_MAX_MS,
-    )
-  }
-
+export function repairCases(session: () => Session): void {
   test(
     'a Service or Endpoints deleted by hand is back within 2 s',
     async () => {
       await using sandbox = await Sandbox.open(session())
-      const { before } = await published(sandbox)
+      const { before } = await startWeb(sandbox)
       for (const plural of ['services', 'endpoints'] as const) {
         const uid = sandbox.latest(plural, 'web')?.metadata.uid
         const startMs = performance.now()
         await sandbox.remove(plural, 'web')
         await sandbox.eventually(REPAIR_MAX_MS, () => {
           expect(sandbox.latest(plural, 'web')?.metadata.uid).not.toBe(uid)
-          expect(shape(sandbox)).toEqual(before)
+          expect(shapeOfWeb(sandbox)).toEqual(before)
         })
         tellRepair(sandbox, `deleted ${plural}`, startMs)
       }
@@ -59,14 +34,14 @@ export function ownershipCases(session: () => Session): void {
       `${what} by hand is put right within 2 s`,
       async () => {
         await using sandbox = await Sandbox.open(session())
-        const { before } = await published(sandbox)
+        const { before } = await startWeb(sandbox)
         const startMs = performance.now()
         const { metadata } = await sandbox.patch(plural, 'web', patch)
         await seen(sandbox, plural, metadata.resourceVersion)
         await sandbox.eventually(REPAIR_MAX_MS, () => {
           const { resourceVersion } = sandbox.latest(plural, 'web')?.metadata ?? {}
           expect(resourceVersion).not.toBe(metadata.resourceVersion)
-          expect(shape(sandbox)).toEqual(before)
+          expect(shapeOfWeb(sandbox)).toEqual(before)
         })
         tellRepair(sandbox, what, startMs)
       },
@@ -78,7 +53,7 @@ export function ownershipCases(session: () => Session): void {
     'what others add to the Service and the Endpoints stays, through repairs too',
     async () => {
       await using sandbox = await Sandbox.open(session())
-      await published(sandbox)
+      await startWeb(sandbox)
       const extra = { metadata: { annotations: { 'example.com/theirs': 'kept' } } }
       await sandbox.patch('services', 'web', { ...extra, spec: { sessionAffinity: 'ClientIP' } })
       await sandbox.patch('endpoints', 'web', extra)
@@ -160,44 +135,6 @@ const EDITS: readonly Edit[] = [
     },
   },
 ]
-
-/** One resource that is published, with labels and annotations to carry over. */
-async function published(sandbox: Sandbox) {
-  const { hosts } = sandbox.session.world
-  const [backend] = await sandbox.startOnEach('tcp', hosts)
-  if (!backend) throw new Error('Cannot do without a backend')
-  await sandbox.create(
-    'web',
-    { periodSeconds: 1, ports: [tcpPort('tcp', backend.port, hosts)] },
-    { labels: { app: 'web' }, annotations: { 'example.com/ours': 'carried' } },
-  )
-  await sandbox.eventually(5_000, () => {
-    expect(sandbox.published('web')).toHaveLength(hosts.length)
-    expect(sandbox.status('web')?.phase).toBe('Healthy')
-  })
-  return { backend, before: shape(sandbox) }
-}
-
-/** What must not differ after a repair. */
-function shape(sandbox: Sandbox): unknown {
-  return {
-    servicePorts: sandbox.servicePorts('web'),
-    published: sandbox.published('web'),
-    service: identity(sandbox.latest('services', 'web')),
-    endpoints: identity(sandbox.latest('endpoints', 'web')),
-  }
-}
-
-function identity(object: KubeObject | undefined) {
-  const { labels, annotations, ownerReferences } = object?.metadata ?? {}
-  return { labels, annotations, ownerReferences }
-}
-
-/** What stands of `web`. */
-function standing(sandbox: Sandbox): Kept[] {
-  const plurals = ['clusterendpoints', 'services', 'endpoints'] as const
-  return plurals.filter((plural) => sandbox.latest(plural, 'web') !== undefined)
-}
 
 /** Resolves when the recording has come to this version: what it shows before is the past. */
 async function seen(sandbox: Sandbox, plural: Kept, resourceVersion: string): Promise<void> {
