@@ -69,7 +69,7 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
 
   async function send(request: ApiRequest, signal: AbortSignal, accept: string): Promise<Response> {
     const { method, path, query = {}, body, channel = 'main' } = request
-    const { headers, tls } = await config.credentials()
+    const { headers, tls } = await unlessAborted(config.credentials(), signal)
     const url = `${config.server}${path}${queryText(query)}`
     const session = sessions[channel]
     // Only now: credentials can take a while.
@@ -109,6 +109,7 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
     const { method, path, channel = 'main', signal } = request
     if (signal?.aborted) return signal.reason
     sessions[channel].close()
+    config.doubt()
     reach.isLost()
     onAnswer(method, path, 0)
     if (cause instanceof NetworkError) return cause
@@ -161,6 +162,19 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
       })()
     },
     whenReachable: reach.wait,
+  }
+}
+
+/** `promise`, or the reason of `signal` as soon as it aborts: a plugin for credentials may hang. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

@@ -4,24 +4,24 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
-import type { Credentials } from './config.ts'
+import { assertPem, type Credentials } from './credentials.ts'
 import { CannotStart, messageOf } from './errors.ts'
 
 export type PlainKubeconfig = {
   readonly server: string
   readonly namespace: string | undefined
   readonly proxy: string | undefined
-  /** Reads the files that it names, again at each call. Throws when one cannot be read. */
+  /** Reads the files that it names, again at each call. Throws CannotStart when one is of no use. */
   readonly credentials: () => Credentials
 }
 
-const text = v.optional(v.string())
+const text = v.nullish(v.string())
 
 const clusterSchema = v.object({
   server: v.string(),
   'certificate-authority': text,
   'certificate-authority-data': text,
-  'insecure-skip-tls-verify': v.optional(v.boolean(), false),
+  'insecure-skip-tls-verify': v.nullish(v.boolean(), false),
   'tls-server-name': text,
   'proxy-url': text,
 })
@@ -36,7 +36,7 @@ const plainUserSchema = v.strictObject({
 })
 
 const configSchema = v.object({
-  'current-context': v.optional(v.string(), ''),
+  'current-context': v.nullish(v.string(), ''),
   contexts: v.nullish(
     v.array(
       v.object({
@@ -47,31 +47,45 @@ const configSchema = v.object({
     [],
   ),
   clusters: v.nullish(v.array(v.object({ name: v.string(), cluster: clusterSchema })), []),
-  users: v.nullish(v.array(v.object({ name: v.string(), user: v.unknown() })), []),
+  users: v.nullish(v.array(v.object({ name: v.string(), user: v.nullish(v.looseObject({})) })), []),
 })
 
 /**
- * Reads the current context of the kubeconfig at `path`; undefined if its user needs more than files.
- * Throws with what is wrong when it cannot be read.
+ * Reads the current context of the kubeconfigs at `paths`, the first of which wins; undefined if its
+ * user needs more than files. Throws CannotStart with what is wrong when it cannot be read.
  */
-export function readPlainKubeconfig(path: string): PlainKubeconfig | undefined {
-  const config = readConfig(path)
-  const current = config['current-context']
-  const context = named(config.contexts, current)?.context
-  const cluster = named(config.clusters, context?.cluster)?.cluster
-  if (!context || !cluster) {
+export function readPlainKubeconfig(paths: readonly string[]): PlainKubeconfig | undefined {
+  const shown = paths.join(':')
+  const configs = paths.map((path) => ({ folder: dirname(path), ...readConfig(path) }))
+  const current = configs.map((config) => config['current-context']).find((name) => name)
+  const contexts = configs.flatMap(({ contexts }) => contexts ?? [])
+  const context = contexts.find(({ name }) => name === current)?.context
+  const clusters = configs.flatMap(({ folder, clusters }) =>
+    (clusters ?? []).map((each) => ({ folder, ...each })),
+  )
+  const found = clusters.find(({ name }) => name === context?.cluster)
+  if (!context || !found) {
     throw new CannotStart(
-      `Cannot use kubeconfig "${path}" as it has no current context with a cluster`,
+      `Cannot use kubeconfig "${shown}" as it has no current context with a cluster`,
     )
   }
-  const user = v.safeParse(plainUserSchema, named(config.users, context.user)?.user ?? {})
+  const users = configs.flatMap(({ folder, users }) =>
+    (users ?? []).map((each) => ({ folder, ...each })),
+  )
+  const login = users.find(({ name }) => name === context.user)
+  const user = v.safeParse(plainUserSchema, login?.user ?? {})
   if (!user.success) return undefined
-  const file = (name: string) => readFileSync(resolve(dirname(path), name), 'utf8')
   return {
-    server: cluster.server,
-    namespace: context.namespace,
-    proxy: cluster['proxy-url'],
-    credentials: () => credentialsOf(cluster, user.output, file),
+    server: found.cluster.server,
+    namespace: context.namespace ?? undefined,
+    proxy: found.cluster['proxy-url'] || undefined,
+    credentials: () => {
+      try {
+        return credentialsOf(found, { user: user.output, folder: login?.folder ?? found.folder })
+      } catch (cause) {
+        throw new CannotStart(`Cannot use kubeconfig "${shown}": ${messageOf(cause)}`, { cause })
+      }
+    },
   }
 }
 
@@ -89,17 +103,25 @@ function readConfig(path: string): v.InferOutput<typeof configSchema> {
   throw new CannotStart(`Cannot use "${path}" as it is no kubeconfig, see ${where}`)
 }
 
+type Place = { readonly folder: string }
+
 function credentialsOf(
-  cluster: v.InferOutput<typeof clusterSchema>,
-  user: v.InferOutput<typeof plainUserSchema>,
-  file: (name: string) => string,
+  { cluster, folder }: Place & { readonly cluster: v.InferOutput<typeof clusterSchema> },
+  login: Place & { readonly user: v.InferOutput<typeof plainUserSchema> },
 ): Credentials {
-  const pem = (data: string | undefined, name: string | undefined) =>
-    data ? Buffer.from(data, 'base64').toString() : name && file(name)
-  const ca = pem(cluster['certificate-authority-data'], cluster['certificate-authority'])
-  const cert = pem(user['client-certificate-data'], user['client-certificate'])
-  const key = pem(user['client-key-data'], user['client-key'])
-  const token = user.tokenFile ? file(user.tokenFile).trim() : user.token
+  const { user } = login
+  const pem = (name: PemField, fields: PemFields, from: string) => {
+    const data = fields[`${name}-data`]
+    const path = fields[name]
+    if (!data && !path) return undefined
+    const found = data ? Buffer.from(data, 'base64').toString() : readText(from, path ?? '')
+    assertPem(found, data ? `${name}-data` : `"${path}"`)
+    return found
+  }
+  const ca = pem('certificate-authority', cluster, folder)
+  const cert = pem('client-certificate', user, login.folder)
+  const key = pem('client-key', user, login.folder)
+  const token = user.tokenFile ? readText(login.folder, user.tokenFile) : user.token
   const serverName = cluster['tls-server-name']
   return {
     headers: token ? { Authorization: `Bearer ${token}` } : {},
@@ -113,9 +135,12 @@ function credentialsOf(
   }
 }
 
-function named<T extends { readonly name: string }>(
-  list: readonly T[] | null,
-  name: string | undefined,
-): T | undefined {
-  return list?.find((each) => each.name === name)
+type PemField = 'certificate-authority' | 'client-certificate' | 'client-key'
+type PemFields = { readonly [field in PemField | `${PemField}-data`]?: string | null | undefined }
+
+/** A file's text without white space around it. Throws when there is none: it is being swapped. */
+function readText(folder: string, path: string): string {
+  const text = readFileSync(resolve(folder, path), 'utf8').trim()
+  if (text === '') throw new Error(`"${path}" is empty`)
+  return text
 }

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type ApiRequest, createClient, retryAfterMs } from '../../k8s/client.ts'
-import type { Credentials } from '../../k8s/config.ts'
+import type { Credentials } from '../../k8s/credentials.ts'
 import { ApiError, messageOf, NetworkError } from '../../k8s/errors.ts'
 import { eventually } from '../integration/eventually.ts'
 import {
@@ -188,6 +188,18 @@ describe('an answer that is an error', () => {
     expect(config.forgotten()).toBe(1)
   })
 
+  test('does not cast doubt on the credentials; a lost connection does, an abort does not', async () => {
+    const { client, config } = clientOf()
+    api.script(json(500, {}))
+    await rejection(client.request(get))
+    expect(config.doubted()).toBe(0)
+    api.script(reset)
+    await rejection(client.request({ ...get, method: 'POST' }))
+    expect(config.doubted()).toBe(1)
+    await rejection(client.request({ ...get, signal: AbortSignal.abort() }))
+    expect(config.doubted()).toBe(1)
+  })
+
   test('carries Retry-After', async () => {
     api.script(json(429, {}, { 'Retry-After': '7' }))
     const error = await rejection(clientOf().client.request(get))
@@ -345,6 +357,16 @@ describe('time', () => {
     const error = await rejection(clientOf().client.request({ ...get, timeoutMs: 150 }))
     expect(error).toBeInstanceOf(NetworkError)
     await eventually(2_000, () => expect(api.open()).toBe(0))
+  })
+
+  test('credentials that never come end the request', async () => {
+    const config = { ...configOf(api.url), credentials: () => new Promise<Credentials>(() => {}) }
+    const client = createClient(config, { userAgent: 'test' })
+    const error = await rejection(client.request({ ...get, timeoutMs: 100 }))
+    expect(messageOf(error)).toBe('GET /api/v1/services: no answer in 0.1s')
+    const reason = new Error('stopping')
+    expect(await rejection(client.stream('/w', {}, AbortSignal.abort(reason)))).toBe(reason)
+    expect(api.asked).toEqual([])
   })
 
   test('the next request after one that hung has a fresh connection', async () => {

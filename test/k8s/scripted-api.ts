@@ -3,7 +3,8 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import type { ClusterConfig, Credentials } from '../../k8s/config.ts'
+import type { ClusterConfig } from '../../k8s/config.ts'
+import type { Credentials } from '../../k8s/credentials.ts'
 
 export type Asked = {
   readonly method: string
@@ -81,13 +82,14 @@ export async function startScriptedApi(tls?: {
   }
 }
 
-/** A config that leads to `server`, and counts how often its credentials were forgotten. */
+/** A config that leads to `server`, and counts how often its credentials were forgotten or doubted. */
 export function configOf(
   server: string,
   credentials: Credentials = { headers: {}, tls: {} },
   proxy?: string,
-): ClusterConfig & { readonly forgotten: () => number } {
+): ClusterConfig & { readonly forgotten: () => number; readonly doubted: () => number } {
   let forgotten = 0
+  let doubted = 0
   return {
     server,
     proxy,
@@ -96,6 +98,10 @@ export function configOf(
     forget: () => {
       forgotten++
     },
+    doubt: () => {
+      doubted++
+    },
     forgotten: () => forgotten,
+    doubted: () => doubted,
   }
 }
