@@ -80,6 +80,24 @@ export function formCases(session: () => Session): void {
   )
 
   test(
+    'null for an optional field means that it is absent',
+    async () => {
+      await using sandbox = await Sandbox.open(session())
+      const [host] = session().world.hosts
+      const { port } = await sandbox.start('tcp', host)
+      const nulls = { httpGet: null, grpc: null, protocol: null, timeoutSeconds: null }
+      await sandbox.create('nulls', {
+        periodSeconds: null,
+        ports: [tcpPort('web', port, [host], nulls)],
+      })
+      await sandbox.eventually(SOON_MS, () =>
+        expect(sandbox.published('nulls')).toEqual([`web TCP ${host}:${port}`]),
+      )
+    },
+    TEST_MAX_MS,
+  )
+
+  test(
     'a host without a probe is published at once and for good',
     async () => {
       await using sandbox = await Sandbox.open(session())
