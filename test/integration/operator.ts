@@ -23,8 +23,7 @@ const START_MAX_MS = 15_000
 /** The command under test: $EO_BINARY, or the sources. */
 export function operatorCommand(): string[] {
   const binary = process.env.EO_BINARY
-  if (binary && !existsSync(binary))
-    throw new Error(`Cannot find $EO_BINARY "${binary}"`)
+  if (binary && !existsSync(binary)) throw new Error(`Cannot find $EO_BINARY "${binary}"`)
   return binary ? [binary] : [process.execPath, `${import.meta.dir}/../../main.ts`]
 }
 

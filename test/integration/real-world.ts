@@ -38,7 +38,8 @@ export async function startRealWorld(): Promise<World> {
   return {
     name: `kube-apiserver ${plane.version}`,
     kubeconfig: plane.kubeconfig,
-    operatorArgs: [],
+    // As it is installed; the other world does without.
+    operatorArgs: ['--leader-elect'],
     hosts: ['10.33.40.151', '10.33.40.152'],
     hostV6: hasAddress(HOST_V6) ? HOST_V6 : undefined,
     manyHosts: (count) =>
