@@ -3,8 +3,8 @@
 
 import * as v from 'valibot'
 import { pause } from './backoff.ts'
-import type { ApiClient } from './client.ts'
-import { messageOf, statusOfError } from './errors.ts'
+import type { ApiClient, ApiRequest } from './client.ts'
+import { messageOf, NetworkError, statusOfError } from './errors.ts'
 import type { Log } from './log.ts'
 import { leasePath, leasesPath, type Named } from './paths.ts'
 
@@ -22,6 +22,8 @@ export type LeaseOptions = Named & {
   /** Monotonic and wall clock, milliseconds. */
   readonly monotonicMs?: () => number
   readonly wallMs?: () => number
+  /** Waits `ms`, or until the signal aborts; never rejects. For tests, which own the time. */
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
 export type Election = {
@@ -39,8 +41,11 @@ const JITTER = 0.2
 /** Milliseconds that giving the lease back may take: the process is ending. */
 const RELEASE_MAX_MS = 1_000
 
+const never = new AbortController().signal
+
 const leaseSchema = v.object({
-  metadata: v.object({ resourceVersion: v.string() }),
+  // Labels and annotations of others go back as they came.
+  metadata: v.looseObject({ resourceVersion: v.string() }),
   spec: v.optional(
     v.object({
       holderIdentity: v.nullish(v.string(), ''),
@@ -57,8 +62,10 @@ type Record = v.InferOutput<typeof leaseSchema>
 
 export function createElection(options: LeaseOptions): Election {
   const { client, log, identity, durationMs, renewDeadlineMs, retryMs } = options
-  const { monotonicMs = () => performance.now(), wallMs = Date.now } = options
-  /** The record as last seen, and when it was first seen so: expiry counts from there, not from the holder's clock. */
+  const { monotonicMs = () => performance.now(), wallMs = Date.now, sleep = pause } = options
+  /** One of several requests of an attempt may take so long. */
+  const requestMs = renewDeadlineMs / 2
+  /** The record as last seen, and when its spec was first seen so: expiry counts from there, not from the holder's clock. */
   let observed: { readonly record: Record; readonly atMs: number } | undefined
   /** When we last renewed, by both clocks: the monotonic one stands still while a node is suspended. */
   let renewed: { readonly monotonicMs: number; readonly wallMs: number } | undefined
@@ -69,8 +76,13 @@ export function createElection(options: LeaseOptions): Election {
   }
 
   function observe(record: Record): void {
-    const isSame = observed?.record.metadata.resourceVersion === record.metadata.resourceVersion
-    if (!isSame) observed = { record, atMs: monotonicMs() }
+    // By what it says, not by its version: a label that somebody changes is no renewal.
+    const isSame = Bun.deepEquals(observed?.record.spec, record.spec)
+    observed = { record, atMs: observed && isSame ? observed.atMs : monotonicMs() }
+  }
+
+  function isOurs(): boolean {
+    return observed?.record.spec.holderIdentity === identity
   }
 
   /** Milliseconds until the record that we see may be taken; 0 if it may be now. */
@@ -83,76 +95,79 @@ export function createElection(options: LeaseOptions): Election {
   }
 
   /** One attempt to take or renew the lease. Returns whether it is ours; throws what the API server threw. */
-  async function tryHold(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  async function tryHold(signal: AbortSignal): Promise<boolean> {
     // Taken before the request: others count from when they see it, which is later.
     const now = { monotonicMs: monotonicMs(), wallMs: wallMs() }
-    const isOurs = renewed !== undefined && observed?.record.spec.holderIdentity === identity
-    if (!isOurs || !(await tryPut(timeoutMs, signal))) {
-      const found = await find(timeoutMs, signal)
+    const isRenewal = renewed !== undefined && isOurs()
+    if (!isRenewal || !(await tryPut(identity, signal))) {
+      const found = await find(signal)
       if (found) {
         observe(found)
         if (takeableInMs() > 0) return false
+      } else {
+        observed = undefined
       }
-      const isPut = found ? await tryPut(timeoutMs, signal) : await create(timeoutMs, signal)
+      const isPut = found ? await tryPut(identity, signal) : await create(signal)
       if (!isPut) return false
     }
     renewed = now
     return true
   }
 
-  async function find(timeoutMs: number, signal: AbortSignal): Promise<Record | undefined> {
+  async function find(signal: AbortSignal): Promise<Record | undefined> {
     try {
       const path = leasePath(options)
-      const request = { method: 'GET', path, channel: 'lease', timeoutMs, signal } as const
-      return v.parse(leaseSchema, await client.request(request))
+      return await ask({ method: 'GET', path, signal })
     } catch (error) {
       if (statusOfError(error) === 404) return undefined
       throw error
     }
   }
 
-  async function create(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  /** False if somebody was faster. */
+  async function create(signal: AbortSignal): Promise<boolean> {
     const path = leasesPath(options.namespace)
-    const body = bodyOf({ holderIdentity: identity })
-    return await put({ method: 'POST', path, body, channel: 'lease', timeoutMs, signal })
-  }
-
-  /** Writes ourselves into the record as last seen; false if somebody was faster. */
-  async function tryPut(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-    const path = leasePath(options)
-    const body = bodyOf({ holderIdentity: identity })
-    return await put({ method: 'PUT', path, body, channel: 'lease', timeoutMs, signal })
-  }
-
-  async function put(request: Parameters<ApiClient['request']>[0]): Promise<boolean> {
     try {
-      observe(v.parse(leaseSchema, await client.request(request)))
+      observe(await ask({ method: 'POST', path, body: bodyOf(identity), signal }))
       return true
     } catch (error) {
-      // Somebody was faster, or an answer was lost and the write repeated: the record tells.
+      // 404 would be the namespace: that is to be told.
+      if (statusOfError(error) === 409) return false
+      throw error
+    }
+  }
+
+  /** Writes `holder` into the record as last seen; false if somebody was faster. */
+  async function tryPut(holder: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      const path = leasePath(options)
+      observe(await ask({ method: 'PUT', path, body: bodyOf(holder), signal }))
+      return true
+    } catch (error) {
+      // Or an answer was lost and the write repeated: the record tells.
       if (statusOfError(error) === 409 || statusOfError(error) === 404) return false
       throw error
     }
   }
 
-  function bodyOf(wanted: { readonly holderIdentity: string }): unknown {
+  async function ask(request: ApiRequest): Promise<Record> {
+    const answer = await client.request({ ...request, channel: 'lease', timeoutMs: requestMs })
+    return v.parse(leaseSchema, answer)
+  }
+
+  function bodyOf(holderIdentity: string): unknown {
     const before = observed?.record
     const spec = before?.spec
     const now = microTime(wallMs())
-    const isReleased = wanted.holderIdentity === ''
     const isContinued = spec?.holderIdentity === identity
     const taken = before && !isContinued ? 1 : 0
     return {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      metadata: {
-        name: options.name,
-        namespace: options.namespace,
-        ...(before ? { resourceVersion: before.metadata.resourceVersion } : {}),
-      },
+      metadata: { ...before?.metadata, name: options.name, namespace: options.namespace },
       spec: {
-        ...wanted,
-        leaseDurationSeconds: isReleased ? 1 : Math.ceil(durationMs / 1000),
+        holderIdentity,
+        leaseDurationSeconds: holderIdentity === '' ? 1 : Math.ceil(durationMs / 1000),
         acquireTime: isContinued ? (spec.acquireTime ?? now) : now,
         renewTime: now,
         leaseTransitions: (spec?.leaseTransitions ?? 0) + taken,
@@ -165,7 +180,7 @@ export function createElection(options: LeaseOptions): Election {
     let lastHolder: string | undefined
     while (!signal.aborted) {
       try {
-        if (await tryHold(renewDeadlineMs, signal)) return
+        if (await tryHold(signal)) return
         const holder = observed?.record.spec.holderIdentity ?? ''
         if (holder !== lastHolder) log.info('standing by', { leader: holder })
         lastHolder = holder
@@ -174,19 +189,26 @@ export function createElection(options: LeaseOptions): Election {
         log.warn('cannot ask for the lease; trying again', { reason: messageOf(error) })
       }
       const untilTakeable = takeableInMs() || Number.POSITIVE_INFINITY
-      await pause(Math.min(jittered(retryMs), untilTakeable), signal)
+      await sleep(Math.min(jittered(retryMs), untilTakeable), signal)
     }
   }
 
   /** Renews until that has failed for the deadline or `signal` aborts. */
   async function keep(signal: AbortSignal): Promise<void> {
+    let beganMs = monotonicMs()
     while (!signal.aborted) {
-      await pause(Math.min(retryMs, renewDeadlineMs - sinceRenewalMs()), signal)
+      // From beginning to beginning, so that slow answers leave room for another attempt.
+      const waitMs = beganMs + retryMs - monotonicMs()
+      await sleep(Math.min(waitMs, renewDeadlineMs - sinceRenewalMs()), signal)
+      beganMs = monotonicMs()
       const leftMs = renewDeadlineMs - sinceRenewalMs()
       if (signal.aborted || leftMs <= 0) return
       try {
-        if (await tryHold(Math.min(leftMs, renewDeadlineMs / 2), signal)) continue
-        log.warn('another replica holds the lease')
+        const isHeld = await within(leftMs, signal, tryHold)
+        if (isHeld || isOurs()) continue
+        log.warn('another replica holds the lease', {
+          leader: observed?.record.spec.holderIdentity ?? '',
+        })
         return
       } catch (error) {
         if (signal.aborted) return
@@ -195,13 +217,33 @@ export function createElection(options: LeaseOptions): Election {
     }
   }
 
-  async function release(): Promise<void> {
-    const signal = AbortSignal.timeout(RELEASE_MAX_MS)
+  /** Runs `attempt`, all of its requests together, for `ms` at most. */
+  async function within<T>(
+    ms: number,
+    signal: AbortSignal,
+    attempt: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const over = new AbortController()
+    const either = AbortSignal.any([signal, over.signal])
+    void sleep(ms, either).then(() => over.abort(new NetworkError('not renewed in time')))
     try {
-      const path = leasePath(options)
-      const body = bodyOf({ holderIdentity: '' })
-      await put({ method: 'PUT', path, body, channel: 'lease', timeoutMs: RELEASE_MAX_MS, signal })
-      log.info('released the lease')
+      return await attempt(either)
+    } finally {
+      over.abort()
+    }
+  }
+
+  /** A renewal that was cut off may have taken effect: then the record is read again. */
+  async function release(): Promise<void> {
+    try {
+      const isReleased = await within(RELEASE_MAX_MS, never, async (signal) => {
+        if (await tryPut('', signal)) return true
+        const found = await find(signal)
+        if (found) observe(found)
+        return found !== undefined && isOurs() && (await tryPut('', signal))
+      })
+      if (isReleased) log.info('released the lease')
+      else log.info('the lease is no longer ours to release')
     } catch (error) {
       log.warn('cannot release the lease; it will expire', { reason: messageOf(error) })
     }
@@ -224,8 +266,7 @@ export function createElection(options: LeaseOptions): Election {
       renewed = undefined
       log.error('lost the lease; standing by')
     }
-    const isOurs = observed?.record.spec.holderIdentity === identity
-    if (isOurs && sinceRenewalMs() < durationMs) await release()
+    if (isOurs() && sinceRenewalMs() < durationMs) await release()
     renewed = undefined
   }
 
