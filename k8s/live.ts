@@ -3,6 +3,9 @@
 
 import { keyOf, type Named } from './paths.ts'
 import type { Change } from './reflector.ts'
+import { isNewer } from './versions.ts'
+
+export { isNewer }
 
 type Versioned = { readonly metadata: Named & { readonly resourceVersion: string } }
 
@@ -104,14 +107,4 @@ export function createLiveCache<T extends Versioned>(options: LiveOptions<T>): L
       if (objects.delete(key)) options.onNews(key)
     },
   }
-}
-
-/**
- * Whether resourceVersion `a` is later than `b`. They are opaque by contract, but every API server
- * counts; where one does not, the later message wins.
- */
-export function isNewer(a: string, b: string): boolean {
-  if (!/^\d+$/.test(a) || !/^\d+$/.test(b)) return a !== b
-  // As texts: a number holds only 2^53 of them exactly.
-  return a.length === b.length ? a > b : a.length > b.length
 }

@@ -1,11 +1,12 @@
 // List, then watch: keeps somebody informed of a collection, through every way in which that can break.
 
 import * as v from 'valibot'
-import { backOff } from './backoff.ts'
+import { backOff, pause } from './backoff.ts'
 import type { ApiClient } from './client.ts'
-import { ApiError, messageOf, statusOfError } from './errors.ts'
+import { ApiError, messageOf, NetworkError, statusOfError } from './errors.ts'
 import { jsonLines } from './lines.ts'
 import type { Log } from './log.ts'
+import { isNewer } from './versions.ts'
 
 export type ReflectorOptions = {
   readonly client: ApiClient
@@ -51,8 +52,14 @@ const WATCH_SECONDS_MIN = 300
 const WATCH_GRACE_MS = 30_000
 /** Milliseconds. Bookmarks come about each minute; one that is late by half again means a dead connection. */
 const SILENCE_MS = 90_000
-/** Milliseconds. A watch that ends sooner without an event is a failure, not a rhythm. */
+/** Milliseconds. A watch that ends sooner without an event is a failure, and no two begin within less. */
 const SHORT_WATCH_MS = 1_000
+/** Milliseconds after a list in which what it gave may be said to be too old only once, before we wait. */
+const FRESH_LIST_MS = 5_000
+/** Failures in a row from which a version that the server stumbles over is given up. */
+const STUBBORN_MAX = 3
+/** What a person mends, a missing CRD or role, is noticed within seconds: the wait grows no further than after so many. */
+const PATIENCE_MAX = 3
 
 const listSchema = v.object({
   metadata: v.object({
@@ -82,29 +89,38 @@ export function startReflector(options: ReflectorOptions): Reflector {
   async function run(): Promise<void> {
     let version: string | undefined
     let failures = 0
+    let listedMs = Number.NEGATIVE_INFINITY
     while (!signal.aborted) {
       state.lastSignMs = performance.now()
       try {
         if (version === undefined) {
           version = await list()
+          listedMs = performance.now()
           state.isSynced = true
           synced.resolve()
         }
         const startedMs = performance.now()
         const seen = await watch(version, (next) => {
-          version = next
+          if (version === undefined || isNewer(next, version)) version = next
           failures = 0
         })
-        const isShort = seen === 0 && performance.now() - startedMs < SHORT_WATCH_MS
-        if (isShort) throw new Error('the watch ended at once')
+        const leftMs = startedMs + SHORT_WATCH_MS - performance.now()
+        if (seen === 0 && leftMs > 0) throw new Error('the watch ended at once')
         failures = 0
+        await pause(leftMs, signal)
       } catch (error) {
         if (signal.aborted) return
         failures++
-        if (needsList(error)) version = undefined
-        if (failures === 1 && isExpired(error)) continue
+        if (needsList(error, failures)) version = undefined
+        const isFresh = performance.now() - listedMs < FRESH_LIST_MS
+        if (isExpired(error) && failures === 1 && !isFresh) continue
         troubled(error)
-        await backOff(failures, error, client, signal)
+        await backOff(
+          isForAPerson(error) ? Math.min(failures, PATIENCE_MAX) : failures,
+          error,
+          client,
+          signal,
+        )
       }
     }
   }
@@ -137,7 +153,8 @@ export function startReflector(options: ReflectorOptions): Reflector {
         signal,
       })
       const { metadata, items } = v.parse(listSchema, answer)
-      objects.push(...(items ?? []))
+      // Not by push(...): a server may take no notice of the limit.
+      for (const item of items ?? []) objects.push(item)
       state.lastSignMs = performance.now()
       token = metadata.continue
       if (token !== '') continue
@@ -198,7 +215,7 @@ export function startReflector(options: ReflectorOptions): Reflector {
     const { type, object } = v.parse(eventSchema, line)
     if (type === 'ERROR') {
       const { code, reason, message } = v.parse(statusSchema, object)
-      throw new ApiError(code, reason, message)
+      throw new StreamError(code, reason, message)
     }
     const { resourceVersion } = v.parse(versionSchema, object).metadata
     if (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED')
@@ -217,10 +234,19 @@ function selector({ labelSelector }: ReflectorOptions): Record<string, string> {
   return labelSelector === undefined ? {} : { labelSelector }
 }
 
-/** Whether what happened means that the version we stand at is of no use. */
-function needsList(error: unknown): boolean {
-  if (!(error instanceof ApiError)) return error instanceof v.ValiError
-  return error.status !== 429 && error.status < 500
+/** An error that came as an event of a watch. */
+class StreamError extends ApiError {}
+
+/** Whether what happened, for the `failures`-th time, means that the version we stand at is of no use. */
+function needsList(error: unknown, failures: number): boolean {
+  if (error instanceof NetworkError) return false
+  if (!(error instanceof ApiError)) return true
+  if (error.status === 429) return false
+  return error instanceof StreamError || error.status < 500 || failures >= STUBBORN_MAX
+}
+
+function isForAPerson(error: unknown): boolean {
+  return [401, 403, 404].includes(statusOfError(error))
 }
 
 function isExpired(error: unknown): boolean {

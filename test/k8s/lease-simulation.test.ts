@@ -5,7 +5,7 @@ import { describe, expect, test } from 'bun:test'
 import { type Fate, prompt, type Replica, type Times, usual, World } from './lease-world.ts'
 import { below, randomOf, SEED } from './random.ts'
 
-const ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 150)
+const ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 60)
 /** Milliseconds of trouble in each round, and of peace after it. */
 const TROUBLE_MS = 10 * 60_000
 const PEACE_MS = 45_000

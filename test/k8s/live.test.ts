@@ -3,7 +3,8 @@
 
 import { describe, expect, test } from 'bun:test'
 import * as v from 'valibot'
-import { createLiveCache, isNewer } from '../../k8s/live.ts'
+import { createLiveCache } from '../../k8s/live.ts'
+import { isNewer } from '../../k8s/versions.ts'
 import { below, randomOf, SEED } from './random.ts'
 
 const schema = v.object({
