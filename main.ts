@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, Command>> = {
 
 async function main([word = '', ...rest]: readonly string[]): Promise<number> {
   if (word === '--version') return await printVersion(rest)
+  if (word === 'help') return await run(['--help'])
   const command = Object.hasOwn(commands, word) ? commands[word] : undefined
   if (command) return await command(rest)
   if (word === '' || word.startsWith('-')) return await run(word === '' ? [] : [word, ...rest])

@@ -19,6 +19,7 @@ import {
   UsageError,
   wholeNumber,
 } from './flags.ts'
+import { tuneEngine } from './tune.ts'
 
 /** Milliseconds for what is under way to end, and the lease to be released, once we are told to stop. */
 const STOP_MAX_MS = 1_800
@@ -148,6 +149,7 @@ export async function run(args: readonly string[]): Promise<number> {
   if (format !== 'text' && format !== 'json') {
     throw new UsageError(`--log-format must be text or json, not "${format}"`)
   }
+  tuneEngine(process.argv.slice(2))
   const log = createLog({ format, verbosity: wholeNumber(flags, 'v', 0, 10) })
   const concurrency = wholeNumber(flags, 'maxconcurrent', 1, 1_000)
   wholeNumber(flags, 'maxretry', 0, 1_000)

@@ -51,11 +51,11 @@ const printerColumns = [
   },
   { name: 'Cluster-IP', type: 'string', jsonPath: '.status.clusterIP' },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  // Last, because it is long when hosts are out: it names them, with the reason.
   {
     name: 'Message',
     type: 'string',
     jsonPath: '.status.conditions[?(@.type=="Ready")].message',
-    priority: 1,
   },
 ]
 

@@ -79,6 +79,7 @@ export const liveMetadataSchema = v.pipe(
     ownerReferences: v.nullish(
       v.array(
         v.object({
+          apiVersion: v.string(),
           kind: v.string(),
           name: v.string(),
           uid: v.string(),

@@ -1,7 +1,7 @@
 // The Service of a ClusterEndpoint: what is applied, what is read of a live one, what may not be touched. Pure.
 
 import * as v from 'valibot'
-import type { ClusterEndpoint } from './clusterendpoint.ts'
+import { API_VERSION, type ClusterEndpoint, KIND } from './clusterendpoint.ts'
 import {
   controllerOf,
   desiredMetadata,
@@ -95,6 +95,12 @@ export function leftoverPorts(desired: DesiredService, live: LiveService): strin
   return live.foreignPorts.filter((key) => !wanted.has(key))
 }
 
+/** Reason of a refusal that passes by itself. */
+export const PREDECESSOR = 'BelongsToPredecessor'
+
+/** Reason of a refusal that concerns one immutable field only. */
+export const CLUSTER_IP_DIFFERS = 'ClusterIPDiffers'
+
 /** Why we must keep our hands off something live, for a condition. */
 export type Refusal = { readonly reason: string; readonly message: string }
 
@@ -110,7 +116,7 @@ export function serviceRefusal(
   if (Object.keys(selector).length > 0) {
     return refusal(
       'ServiceHasSelector',
-      'Cannot take over the Service as it has a selector, so its endpoints belong to another controller; remove spec.selector or rename the ClusterEndpoint',
+      'Cannot take over the Service as it has a selector, so its endpoints belong to another controller; rename the ClusterEndpoint, or delete the Service if nobody needs it',
     )
   }
   if (type === 'ExternalName' || type === 'LoadBalancer') {
@@ -122,7 +128,7 @@ export function serviceRefusal(
   const asked = desired.spec.clusterIP
   if (asked !== undefined && asked !== clusterIP) {
     return refusal(
-      'ClusterIPDiffers',
+      CLUSTER_IP_DIFFERS,
       `Cannot change the clusterIP of the Service from ${clusterIP} to ${asked} as it is immutable; set spec.clusterIP to ${clusterIP}, or delete the Service to have it made anew`,
     )
   }
@@ -137,6 +143,13 @@ export function controllerRefusal(
 ): Refusal | undefined {
   const controller = controllerOf(live)
   if (!controller || controller.uid === cep.metadata.uid) return undefined
+  const isNamesake = controller.kind === KIND && controller.name === cep.metadata.name
+  if (isNamesake && controller.apiVersion === API_VERSION) {
+    return refusal(
+      PREDECESSOR,
+      `Cannot take over the ${kind} as it belongs to a deleted ClusterEndpoint of the same name; it is made anew once the garbage collector has removed it`,
+    )
+  }
   return refusal(
     'ControlledByOther',
     `Cannot take over the ${kind} as ${controller.kind} "${controller.name}" controls it; remove that owner reference or rename the ClusterEndpoint`,

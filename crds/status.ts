@@ -45,7 +45,7 @@ const hostSchema = v.object({
 export const statusSchema = v.object({
   phase: v.pipe(
     v.picklist(['Pending', 'Healthy', 'UnHealthy']),
-    v.description('UnHealthy as soon as one host of one port is out.'),
+    v.description('UnHealthy as soon as one host of one port is out, or nothing can be published.'),
   ),
   ready: v.pipe(v.optional(v.string(), ''), v.description('Healthy hosts of all hosts, like 3/4.')),
   clusterIP: v.pipe(v.optional(v.string()), v.description('Cluster IP of the Service.')),
@@ -140,10 +140,11 @@ export function portLabel({ name, port }: ServicePort): string {
 }
 
 function phaseOf(
-  { issues, refused, hosts, isFirstRoundIn }: Observed,
+  { issues, refused, hosts, isFirstRoundIn, service, endpoints }: Observed,
   out: number,
 ): Status['phase'] {
-  if (issues.length > 0) return 'UnHealthy'
+  const isKeptOut = service?.ok === false || endpoints?.ok === false
+  if (issues.length > 0 || isKeptOut) return 'UnHealthy'
   if (!isFirstRoundIn) return 'Pending'
   return out === 0 && refused.length === 0 && hosts.length > 0 ? 'Healthy' : 'UnHealthy'
 }
@@ -185,6 +186,15 @@ function synced(type: string, what: string, state: SyncState): Finding {
 }
 
 function ready(observed: Observed, out: readonly ObservedHost[]): Finding {
+  const finding = publishing(observed, out)
+  const { issues, hosts } = observed
+  if (issues.length === 0 || hosts.length === 0) return finding
+  const message = `The spec is invalid, the last valid one stays in force: ${finding.message}`
+  return { ...finding, message }
+}
+
+/** Whether clients are served, by the spec in force. */
+function publishing(observed: Observed, out: readonly ObservedHost[]): Finding {
   const type = 'Ready'
   const { issues, hosts, refused, ports, service, endpoints } = observed
   if (issues.length > 0 && hosts.length === 0) {

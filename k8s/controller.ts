@@ -5,14 +5,14 @@ import { readEndpoints } from '../crds/endpoints.ts'
 import { type HostPolicy, hostPort } from '../crds/hosts.ts'
 import { withoutLegacyFinalizers } from '../crds/legacy.ts'
 import { MANAGED_LABEL, MANAGED_VALUE } from '../crds/metadata.ts'
-import { readService } from '../crds/service.ts'
-import type { Condition, Status } from '../crds/status.ts'
+import { PREDECESSOR, readService } from '../crds/service.ts'
+import { type Condition, portLabel, type Status } from '../crds/status.ts'
 import { attempt } from '../probes/probers.ts'
 import { Scheduler, type SchedulerOptions } from '../probes/scheduler.ts'
 import { backoffMs, mayPassAnyMoment } from './backoff.ts'
 import type { ApiClient } from './client.ts'
 import { messageOf, statusOfError } from './errors.ts'
-import { createRecorder } from './events.ts'
+import { createRecorder, type Transition } from './events.ts'
 import { createLiveCache } from './live.ts'
 import type { Log } from './log.ts'
 import type { ResourceMetrics } from './metrics.ts'
@@ -179,6 +179,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
       scheduler,
       policy,
       onNews: () => queue.mark(key),
+      onTransition: (transition) => logTransition(seen, transition),
       onAttempt: (target, { outcome, durationMs }) =>
         log.debug('attempt', {
           namespace,
@@ -217,22 +218,21 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
     resource.update(seen, caches.endpoints.get(keyOf(metadata)))
     if (resource.settleInMs() > 0) return 'settling'
 
+    resource.notePublished()
     const result = resource.hasPlan ? await syncObjects(context, cep, resource) : 'done'
     if (result === 'gone') return result
-    tellTransitions(resource)
+    const transitions = resource.takeTransitions()
+    if (transitions.length > 0) recorder.tell(resource, transitions)
     await writeStatus(resource)
     return result
   }
 
-  function tellTransitions(resource: Resource): void {
-    const transitions = resource.takeTransitions()
-    const { namespace, name } = resource.metadata
-    for (const { target, isHealthy, reason } of transitions) {
-      const told = { namespace, name, target: hostPort(target.host, target.port) }
-      if (isHealthy) log.info('host is healthy', told)
-      else log.warn('host is out', { ...told, reason })
-    }
-    if (transitions.length > 0) recorder.tell(resource, transitions)
+  function logTransition({ metadata: { namespace, name } }: Seen, transition: Transition): void {
+    const { target, isHealthy, reason } = transition
+    const host = hostPort(target.host, target.port)
+    const told = { namespace, name, port: portLabel(target.servicePort), host }
+    if (isHealthy) log.info('host is healthy', told)
+    else log.warn('host is out', { ...told, reason })
   }
 
   async function writeStatus(resource: Resource): Promise<void> {
@@ -241,7 +241,8 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
     const status = statusNow(context, resource, standing)
     if (Bun.deepEquals(status, standing)) return
     for (const { reason, message } of newTroubles(status, standing)) {
-      log.warn(message, { namespace: metadata.namespace, name: metadata.name, reason })
+      const { namespace, name } = metadata
+      log.warn('needs a person', { namespace, name, reason, message })
       recorder.warn(resource, reason, message)
     }
     try {
@@ -269,7 +270,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
  */
 function newTroubles(status: Status, standing: Status | undefined): Iterable<Condition> {
   const troubles = status.conditions.filter(({ type, status: answer, reason, message }) => {
-    if (answer !== 'False' || type === 'Ready') return false
+    if (answer !== 'False' || type === 'Ready' || reason === PREDECESSOR) return false
     const before = standing?.conditions.find((condition) => condition.type === type)
     return before?.status !== 'False' || before.reason !== reason || before.message !== message
   })

@@ -14,8 +14,8 @@ import { type HostTarget, isSameQuestion, type Plan, planOf } from '../crds/targ
 import { seed } from '../probes/health.ts'
 import type { Attempt, Check, Scheduler } from '../probes/scheduler.ts'
 import type { Transition } from './events.ts'
-import { isNewer } from './live.ts'
 import { countAttempt, newCounters, type ProbeCounters } from './metrics.ts'
+import { isNewer } from './versions.ts'
 
 /** A ClusterEndpoint as last seen, read once. */
 export type Seen = {
@@ -36,6 +36,8 @@ type Host = { target: HostTarget; readonly check: Check }
 const SETTLE_EDIT_MS = 500
 /** Milliseconds that it waits when addresses are published already: the whole first round, within reason. */
 const SETTLE_ADOPTED_MAX_MS = 10_000
+/** Milliseconds between two passes at least: many hosts that go one after another are a few writes. */
+const WRITE_GAP_MS = 250
 /** Transitions kept for the next Event. */
 const TRANSITIONS_MAX = 1_000
 
@@ -44,8 +46,9 @@ export type ResourceOptions = {
   readonly policy: HostPolicy
   /** Told when something happened that may have to be written. */
   readonly onNews: () => void
-  /** Told of each attempt, for logs. */
+  /** Told of each attempt and of each host that has come or gone, for logs. */
   readonly onAttempt: (target: HostTarget, attempt: Attempt) => void
+  readonly onTransition: (transition: Transition) => void
 }
 
 export class Resource {
@@ -62,6 +65,7 @@ export class Resource {
   #transitions: Transition[] = []
   #written: { readonly resourceVersion: string; readonly status: Status | undefined } | undefined
   #settleAtMs = 0
+  #publishedMs = Number.NEGATIVE_INFINITY
 
   /** How the last attempts to write went, for the status. */
   service: SyncState
@@ -118,10 +122,19 @@ export class Resource {
     )
   }
 
-  /** Milliseconds until it may be published: 0 as soon as all new hosts have answered or had their time. */
+  /**
+   * Milliseconds until it may be published: 0 as soon as all new hosts have answered or had their time,
+   * and it was not published just now.
+   */
   settleInMs(): number {
-    if (this.isFirstRoundIn) return 0
-    return Math.max(0, this.#settleAtMs - performance.now())
+    const nowMs = performance.now()
+    const settleMs = this.isFirstRoundIn ? 0 : this.#settleAtMs - nowMs
+    return Math.max(0, settleMs, this.#publishedMs + WRITE_GAP_MS - nowMs)
+  }
+
+  /** Notes that a pass over it may have written. */
+  notePublished(): void {
+    this.#publishedMs = performance.now()
   }
 
   /**
@@ -237,6 +250,7 @@ export class Resource {
   }
 
   #remember(transition: Transition): void {
+    this.#options.onTransition(transition)
     if (this.#transitions.length < TRANSITIONS_MAX) this.#transitions.push(transition)
   }
 

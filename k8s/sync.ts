@@ -2,12 +2,15 @@
 
 import { type ClusterEndpoint, parseClusterEndpoint } from '../crds/clusterendpoint.ts'
 import {
+  type DesiredEndpoints,
   desiredEndpoints,
   endpointsDrift,
   type LiveEndpoints,
   readEndpoints,
 } from '../crds/endpoints.ts'
+import { controllerOf } from '../crds/metadata.ts'
 import {
+  CLUSTER_IP_DIFFERS,
   controllerRefusal,
   desiredService,
   type LiveService,
@@ -64,33 +67,36 @@ export async function syncObjects(
   cep: ClusterEndpoint,
   resource: Resource,
 ): Promise<SyncResult> {
-  const service = desiredService(cep, resource.clusterIP, resource.plan.ports)
+  const wanted = desiredService(cep, resource.clusterIP, resource.plan.ports)
   const endpoints = desiredEndpoints(cep, resource.healthyTargets)
   const standing = await standingOf(context, cep)
   const isDeleted = !standing.service || !standing.endpoints
   if (isDeleted && resource.service?.ok && (await isGone(context, cep))) return 'gone'
 
   const refusal =
-    (standing.service && serviceRefusal(cep, service, standing.service)) ??
+    (standing.service && serviceRefusal(cep, wanted, standing.service)) ??
     (standing.endpoints && controllerRefusal(cep, 'Endpoints', standing.endpoints.metadata))
-  if (refusal) {
+  const isOurs =
+    standing.service && controllerOf(standing.service.metadata)?.uid === cep.metadata.uid
+  // Our own Service whose clusterIP the spec would now have another: all but that goes on.
+  const isPartial = isOurs && refusal?.reason === CLUSTER_IP_DIFFERS
+  if (refusal && !isPartial) {
     resource.service = refused(refusal)
     resource.endpoints = refused(refusal)
     return 'refused'
   }
 
+  const service = isPartial ? desiredService(cep, '', resource.plan.ports) : wanted
   resource.service = await attempted(async () => {
     await syncService(context, service, standing.service)
   })
   if (!resource.service?.ok) return 'failed'
+  if (refusal) resource.service = refused(refusal)
   resource.endpoints = await attempted(async () => {
-    const drift = standing.endpoints ? endpointsDrift(endpoints, standing.endpoints) : ['missing']
-    if (drift.length === 0) return
-    const addresses = endpoints.subsets.reduce((sum, subset) => sum + subset.addresses.length, 0)
-    logWrite(context, 'applying Endpoints', cep, drift, { addresses })
-    context.endpoints.set(readEndpoints(await context.writer.apply(endpoints)))
+    await syncEndpoints(context, endpoints, standing.endpoints)
   })
-  return resource.endpoints?.ok ? 'done' : 'failed'
+  if (!resource.endpoints?.ok) return 'failed'
+  return refusal ? 'refused' : 'done'
 }
 
 /** The status that `resource` should have, given the one that stands. */
@@ -165,6 +171,18 @@ async function syncService(
     context.services.set(live)
   }
   throw new ApiError(409, 'Conflict', 'Cannot remove ports that another manager keeps putting back')
+}
+
+async function syncEndpoints(
+  context: SyncContext,
+  desired: DesiredEndpoints,
+  live: LiveEndpoints | undefined,
+): Promise<void> {
+  const drift = live ? endpointsDrift(desired, live) : ['missing']
+  if (drift.length === 0) return
+  const addresses = desired.subsets.reduce((sum, subset) => sum + subset.addresses.length, 0)
+  logWrite(context, 'applying Endpoints', desired, drift, { addresses })
+  context.endpoints.set(readEndpoints(await context.writer.apply(desired)))
 }
 
 function logWrite(

@@ -3,42 +3,96 @@
 
 import { provision } from './controlplane/provision.ts'
 
-const isCi = process.env.CI === 'true'
 const root = `${import.meta.dir}/..`
-const binary = `${root}/dist/endpoints-operator`
+const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
 
-await must(['scripts/build.ts'])
+/**
+ * What runs beside what: each group mostly waits, for hosts to come and go, so that two at a time keep
+ * two cores busy without keeping each other late. The longest come first.
+ */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  'on a real API server': ['test/integration/real.test.ts', 'test/controlplane'],
+  'in process': ['test/integration/in-process.test.ts', 'test/demo'],
+  faults: ['test/faults', 'test/hosts', 'test/process'],
+  units: [
+    'test/crds',
+    'test/k8s',
+    'test/cli',
+    'test/fuzz',
+    'test/apiserver',
+    'test/backends',
+    'test/probes',
+  ],
+}
+const AT_ONCE = 2
+/** Milliseconds after which a group counts as hung. */
+const GROUP_MAX_MS = 15 * 60_000
+
+const [build, buildText] = await execute(['scripts/build.ts'])
+process.stdout.write(buildText)
+if (build !== 0) process.exit(build)
 
 const provided = await provision()
 if (!provided.ok) {
-  const line = `the real API server cannot be had: ${provided.why}. ${provided.remedy}`
-  console.error(`test: ${isCi ? 'FAILED' : 'SKIPPING its suites'}, ${line}`)
+  const isCi = process.env.CI === 'true'
+  const what = isCi ? 'FAILED' : 'SKIPPING the suites on a real API server'
+  console.error(`test: ${what}: ${provided.why}. ${provided.remedy}`)
   if (isCi) process.exit(1)
 }
 
-const started = performance.now()
-const tests = Bun.spawn([process.execPath, 'test', ...process.argv.slice(2)], {
-  cwd: root,
-  env: { ...process.env, EO_BINARY: binary },
-  stdin: 'ignore',
-  stdout: 'inherit',
-  stderr: 'pipe',
-})
-let tail = ''
-for await (const chunk of tests.stderr) {
-  process.stderr.write(chunk)
-  tail = (tail + new TextDecoder().decode(chunk)).slice(-2_000)
-}
-const code = await tests.exited
-const count = (word: string) => Number(new RegExp(`^ *(\\d+) ${word}$`, 'm').exec(tail)?.[1] ?? 0)
-console.log(`tests took ${Math.round((performance.now() - started) / 1000)}s`)
-console.log(`${count('pass')} passed, ${count('fail')} failed, ${count('skip')} skipped`)
-process.exit(code)
+const given = process.argv.slice(2)
+const groups = given.length > 0 ? [['as given', given] as const] : Object.entries(GROUPS)
+const startedMs = performance.now()
+const totals = { pass: 0, fail: 0, skip: 0 }
+let worst = 0
+const waiting = [...groups]
+await Promise.all(Array.from({ length: AT_ONCE }, worker))
 
-async function must(args: readonly string[]): Promise<void> {
-  const code = await Bun.spawn([process.execPath, ...args], {
+console.log(`tests took ${seconds(startedMs)}`)
+console.log(`${totals.pass} passed, ${totals.fail} failed, ${totals.skip} skipped`)
+process.exit(worst)
+
+async function worker(): Promise<void> {
+  for (let group = waiting.shift(); group; group = waiting.shift()) {
+    const [name, files] = group
+    console.log(`test: ${name}: ${files.join(' ')}`)
+    const beganMs = performance.now()
+    const [code, text] = await execute(['test', ...files])
+    process.stdout.write(code === 0 ? notable(text) : text)
+    console.log(
+      `test: ${name}: ${code === 0 ? 'passed' : `FAILED with ${code}`} in ${seconds(beganMs)}`,
+    )
+    for (const word of ['pass', 'fail', 'skip'] as const) totals[word] += countOf(text, word)
+    worst ||= code
+  }
+}
+
+/** Runs Bun with `args`; the exit code and all that it said. */
+async function execute(args: readonly string[]): Promise<readonly [number, string]> {
+  const child = Bun.spawn([process.execPath, ...args], {
     cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  }).exited
-  if (code !== 0) process.exit(code)
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: GROUP_MAX_MS,
+    killSignal: 'SIGKILL',
+  })
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()])
+  return [await child.exited, `${out}${err}`]
+}
+
+/** Of a group that passed: what was measured or left out, not each test by name. */
+function notable(text: string): string {
+  const lines = text
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^\((pass|skip)\)|^test\//.test(line))
+  return `${lines.join('\n')}\n`
+}
+
+/** `12 pass` on a line of its own, as bun test sums up; the last one, for suites that run others inside. */
+function countOf(text: string, word: string): number {
+  return Number([...text.matchAll(new RegExp(`^ *(\\d+) ${word}$`, 'gm'))].at(-1)?.[1] ?? 0)
+}
+
+function seconds(sinceMs: number): string {
+  return `${Math.round((performance.now() - sinceMs) / 1000)}s`
 }

@@ -165,14 +165,14 @@ describe('the CRD', () => {
     })
   })
 
-  test('shows phase, ready, cluster IP and age', () => {
+  test('shows phase, ready, cluster IP, age and, last, which host is out and why', () => {
     const columns = at(version, 'additionalPrinterColumns')
     expect(columns).toMatchObject([
       { name: 'Status', jsonPath: '.status.phase' },
       { name: 'Ready', jsonPath: '.status.ready' },
       { name: 'Cluster-IP', jsonPath: '.status.clusterIP' },
       { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-      { name: 'Message', priority: 1 },
+      { name: 'Message' },
     ])
   })
 

@@ -11,7 +11,7 @@ import {
   serviceRefusal,
 } from '../../crds/service.ts'
 import { cepOf, planFor } from './fixtures.ts'
-import { kubectlEntry, liveMetadata, OTHER_OWNER, ourEntry, portKey } from './live.ts'
+import { kubectlEntry, liveMetadata, OTHER_OWNER, OUR_OWNER, ourEntry, portKey } from './live.ts'
 
 const cep = cepOf()
 const { ports } = planFor({
@@ -300,9 +300,15 @@ describe('serviceRefusal()', () => {
     [
       'a controller of our kind and name from before',
       desired,
+      liveOf({}, { ownerReferences: [{ ...OUR_OWNER, uid: 'from-before' }] }),
+      'BelongsToPredecessor',
+    ],
+    [
+      'a controller of our name in the old group',
+      desired,
       liveOf(
         {},
-        { ownerReferences: [{ ...OTHER_OWNER, kind: 'ClusterEndpoint', name: 'wordpress' }] },
+        { ownerReferences: [{ ...OUR_OWNER, apiVersion: 'sealyun.com/v1beta1', uid: 'old' }] },
       ),
       'ControlledByOther',
     ],

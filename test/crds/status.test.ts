@@ -161,12 +161,12 @@ describe('statusOf() sums up', () => {
     [
       'a Service that cannot be written',
       { service: failing },
-      ['Healthy', '3/3', 'False', 'Forbidden'],
+      ['UnHealthy', '3/3', 'False', 'Forbidden'],
     ],
     [
       'Endpoints that cannot be written',
       { endpoints: failing },
-      ['Healthy', '3/3', 'False', 'Forbidden'],
+      ['UnHealthy', '3/3', 'False', 'Forbidden'],
     ],
     [
       'a Service that was not written yet',
@@ -181,7 +181,7 @@ describe('statusOf() sums up', () => {
     [
       'a Service that cannot, and Endpoints that were not written',
       { service: failing, endpoints: undefined },
-      ['Healthy', '3/3', 'False', 'Forbidden'],
+      ['UnHealthy', '3/3', 'False', 'Forbidden'],
     ],
   ]
   for (const [name, more, sum] of rows) {
