@@ -33,19 +33,30 @@ const REFILL_MS = 60_000
 const NAMED_MAX = 5
 /** Milliseconds in which the same event is counted up rather than written anew. Source: client-go, 10 minutes. */
 const SAME_MS = 600_000
+/** Events on their way at once; more are dropped, so that they never take the connections of the lease and of writes. */
+const UNDER_WAY_MAX = 16
 /** Events remembered for counting up, over all resources. */
 const REMEMBERED_MAX = 1_000
 
 type Remembered = { readonly name: string; count: number; lastMs: number }
 type Budget = { tokens: number; refilledMs: number }
 
-export function createRecorder(writer: Writer, log: Log, instance: string): Recorder {
+/** `wallMs` is the time of day, milliseconds since the epoch. */
+export function createRecorder(
+  writer: Pick<Writer, 'postEvent' | 'patchEvent'>,
+  log: Log,
+  instance: string,
+  wallMs: () => number = Date.now,
+): Recorder {
   const remembered = new Map<string, Remembered>()
   const budgets = new Map<string, Budget>()
+  let underWay = 0
 
   function isAllowed(uid: string, nowMs: number): boolean {
     const budget = budgets.get(uid) ?? { tokens: BURST, refilledMs: nowMs }
     budgets.set(uid, budget)
+    // The time of day can go back.
+    budget.refilledMs = Math.min(budget.refilledMs, nowMs)
     const earned = Math.floor((nowMs - budget.refilledMs) / REFILL_MS)
     budget.tokens = Math.min(BURST, budget.tokens + earned)
     budget.refilledMs += earned * REFILL_MS
@@ -60,14 +71,17 @@ export function createRecorder(writer: Writer, log: Log, instance: string): Reco
     reason: string,
     message: string,
   ): void {
-    const nowMs = Date.now()
-    if (!isAllowed(cep.metadata.uid, nowMs)) return
+    const nowMs = wallMs()
+    if (underWay >= UNDER_WAY_MAX || !isAllowed(cep.metadata.uid, nowMs)) return
     const key = `${cep.metadata.uid} ${reason} ${message}`
     const same = remembered.get(key)
     const told = same && nowMs - same.lastMs < SAME_MS ? again(cep, same, nowMs) : anew()
-    told.catch((error: unknown) =>
-      log.debug('cannot write event', { reason, why: messageOf(error) }),
-    )
+    underWay++
+    told
+      .catch((error: unknown) => log.debug('cannot write event', { reason, why: messageOf(error) }))
+      .finally(() => {
+        underWay--
+      })
 
     async function anew(): Promise<void> {
       const answer = await writer.postEvent(

@@ -36,7 +36,7 @@ export function serveMetrics(address: string, view: MetricsView): Listener {
 export function parseBindAddress(
   address: string,
 ): { readonly hostname: string; readonly port: number } | undefined {
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address)
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(address)
   const port = Number(match?.[3])
   if (!match || port > 65535) return undefined
   return { hostname: match[1] ?? (match[2] || '::'), port }
@@ -57,6 +57,8 @@ function listen(
       hostname,
       port: bind.port,
       development: false,
+      // Else, with `development: false`, two processes share a port and its requests (Bun 1.4.5).
+      reusePort: false,
       fetch: (request) => {
         if (request.method !== 'GET' && request.method !== 'HEAD') {
           return new Response('method not allowed\n', { status: 405 })
