@@ -5,7 +5,11 @@ import { check } from './cli/check.ts'
 import { UsageError } from './cli/flags.ts'
 import { run } from './cli/run.ts'
 import { printVersion } from './cli/version.ts'
+import { printable } from './crds/printable.ts'
 import { ApiError, CannotStart, messageOf, NetworkError } from './k8s/errors.ts'
+
+/** Characters of a message at the end. */
+const MESSAGE_MAX = 2_000
 
 /** Resolves with the exit code. */
 type Command = (args: readonly string[]) => Promise<number>
@@ -30,8 +34,12 @@ function fail(error: unknown): never {
   const isUsage = error instanceof UsageError
   const isWorld = [CannotStart, ApiError, NetworkError].some((sort) => error instanceof sort)
   if (!isUsage && !isWorld) throw error
-  process.stderr.write(`endpoints-operator: ${messageOf(error)}\n`)
+  process.stderr.write(`endpoints-operator: ${printable(oneLine(messageOf(error)), MESSAGE_MAX)}\n`)
   process.exit(isUsage ? 2 : 1)
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ')
 }
 
 // No top-level await: bytecode needs a module without it.

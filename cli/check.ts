@@ -50,9 +50,9 @@ Usage:
   endpoints-operator check [-n NAMESPACE] NAME [flags]
 
 Examples:
-  endpoints-operator check -f db.yaml               a manifest, no cluster needed
-  endpoints-operator check -n prod mysql            what stands in the cluster
-  endpoints-operator check -f db.yaml --render      what would be applied now
+  endpoints-operator check -f db.yaml             a manifest, no cluster needed
+  endpoints-operator check -n prod mysql          what stands in the cluster
+  endpoints-operator check -f db.yaml --render    what would be applied now
 
 Exit code: 0 all hosts are healthy, 1 some are not, 2 the manifest is wrong.
 

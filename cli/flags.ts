@@ -13,8 +13,14 @@ export type Flag = {
   /** What stands for the value in --help; absent for a flag without one. */
   readonly value?: string
   readonly fallback: string
+  /** Empty for a flag that is accepted and does nothing: it stays out of --help. */
   readonly help: string
 }
+
+/** Columns of --help. */
+const WIDTH = 80
+/** Columns of a flag and its value; the help of a longer one begins on the next line. */
+const LEFT_MAX = 30
 
 export type ParsedFlags = {
   readonly get: (name: string) => string
@@ -38,9 +44,10 @@ export function parseFlags(
   const spelled = args.map((arg) => {
     // `-v=4`, as Go programs take it.
     if (/^-[a-z]=/.test(arg)) return `${arg.slice(0, 2)}${arg.slice(3)}`
-    const match = /^--([^=]+)=(true|false)$/.exec(arg)
+    // Source: Go, strconv.ParseBool.
+    const match = /^--([^=]+)=(?:(1|t|T|TRUE|true|True)|0|f|F|FALSE|false|False)$/.exec(arg)
     if (!match?.[1] || !booleans.has(match[1])) return arg
-    return match[2] === 'true' ? `--${match[1]}` : `--no-${match[1]}`
+    return match[2] ? `--${match[1]}` : `--no-${match[1]}`
   })
   const options = Object.fromEntries(
     flags.map(({ name, short, value }) => [
@@ -81,7 +88,7 @@ function parsed(
 export function wholeNumber(flags: ParsedFlags, name: string, min: number, max: number): number {
   const text = flags.get(name)
   const value = Number(text)
-  if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
+  if (!/^\d+$/.test(text) || value < min || value > max) {
     throw new UsageError(`--${name} must be a whole number from ${min} to ${max}, not "${text}"`)
   }
   return value
@@ -104,17 +111,39 @@ export function duration(flags: ParsedFlags, name: string): number {
   return ms
 }
 
-/** The lines of --help for `flags`, aligned. */
+/** The lines of --help for `flags`, aligned, within 80 columns. */
 export function flagHelp(flags: readonly Flag[]): string {
-  const left = flags.map(({ name, short, value }) => {
-    const lead = short ? `-${short}, ` : '    '
-    return `  ${lead}--${name}${value ? ` ${value}` : ''}`
-  })
-  const width = Math.max(...left.map((text) => text.length)) + 2
-  return flags
-    .map(({ help, value, fallback }, index) => {
-      const shown = value !== undefined && fallback !== '' ? ` (default ${fallback})` : ''
-      return `${(left[index] ?? '').padEnd(width)}${help}${shown}`
+  const shown = flags
+    .filter(({ help }) => help !== '')
+    .map(({ name, short, value, fallback, help }) => {
+      const lead = short ? `-${short}, ` : '    '
+      const left = `  ${lead}--${name}${value ? ` ${value}` : ''}`
+      const isDefaulted = value !== undefined && fallback !== ''
+      return { left, help: isDefaulted ? `${help} (default ${fallback})` : help }
+    })
+  const fitting = shown.map(({ left }) => left.length).filter((length) => length <= LEFT_MAX)
+  const indent = Math.max(...fitting) + 2
+  return shown
+    .flatMap(({ left, help }) => {
+      const [first = '', ...rest] = wrapped(help, WIDTH - indent)
+      const isLong = left.length > LEFT_MAX
+      const lines = isLong ? [first, ...rest] : rest
+      return [
+        isLong ? left : `${left.padEnd(indent)}${first}`,
+        ...lines.map((line) => `${' '.repeat(indent)}${line}`),
+      ]
     })
     .join('\n')
+}
+
+/** `text` in lines of at most `width`, broken between words. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
 }

@@ -119,10 +119,12 @@ export const RUN_FLAGS: readonly Flag[] = [
     fallback: '',
     help: 'accept hosts in 127.0.0.0/8 and ::1, for demos; a real API server refuses them',
   },
+  ...klogFlags(),
   { name: 'help', short: 'h', fallback: '', help: 'show this' },
 ]
 
-export const RUN_HELP = `Keeps a Service and its Endpoints for hosts outside the cluster, and publishes only hosts that answer.
+export const RUN_HELP = `Keeps a Service and its Endpoints for hosts outside the cluster, and publishes
+only hosts that answer.
 
 Usage:
   endpoints-operator [flags]            run the operator
@@ -130,13 +132,25 @@ Usage:
   endpoints-operator version
 
 Examples:
-  endpoints-operator                                  in a pod, with its service account
-  endpoints-operator --kubeconfig ~/.kube/config      from your machine
-  endpoints-operator --v 4 --log-format json          with every attempt, for a log collector
+  endpoints-operator                                in a pod
+  endpoints-operator --kubeconfig ~/.kube/config    from your machine
+  endpoints-operator --v 4 --log-format json        with every attempt, as JSON
 
 Flags:
 ${flagHelp(RUN_FLAGS)}
 `
+
+/** Flags of the Go original's logging library: a manifest that has them must go on working. */
+function klogFlags(): Flag[] {
+  const on = ['add-dir-header', 'alsologtostderr', 'logtostderr', 'one-output']
+  const booleans = [...on, 'skip-headers', 'skip-log-headers']
+  const named = ['log-backtrace-at', 'log-dir', 'log-file', 'log-file-max-size']
+  const values = [...named, 'stderrthreshold', 'vmodule']
+  return [
+    ...booleans.map((name) => ({ name, fallback: '', help: '' })),
+    ...values.map((name) => ({ name, value: 'TEXT', fallback: '', help: '' })),
+  ]
+}
 
 /** Runs the operator; resolves with the exit code when it was told to stop. Throws UsageError or what kept it from starting. */
 export async function run(args: readonly string[]): Promise<number> {
