@@ -9,7 +9,7 @@ import { PREDECESSOR, readService } from '../crds/service.ts'
 import { type Condition, portLabel, type Status } from '../crds/status.ts'
 import { attempt } from '../probes/probers.ts'
 import { Scheduler, type SchedulerOptions } from '../probes/scheduler.ts'
-import { backoffMs, mayPassAnyMoment } from './backoff.ts'
+import { backoffMs, mayPassAnyMoment, pause } from './backoff.ts'
 import type { ApiClient } from './client.ts'
 import { messageOf, statusOfError } from './errors.ts'
 import { createRecorder, type Transition } from './events.ts'
@@ -57,6 +57,9 @@ const REFUSED_RECHECK_MS = 30_000
 
 /** Milliseconds at least, and twice that at most, until work goes on when the API server is back. */
 const BACK_MS = 500
+
+/** Milliseconds after which work that waits for the API server is tried, one piece of it. */
+const SCOUT_MS = 4_000
 
 export function startController(options: ControllerOptions): Controller {
   const { client, log, signal } = options
@@ -129,6 +132,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
   /** Resources that wait for the API server. */
   const stuck = new Set<string>()
   let isWaiting = false
+  let isScouting = false
 
   async function work(key: string): Promise<void> {
     stuck.delete(key)
@@ -162,6 +166,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
   /** Does not wait a long backoff out when the API server comes back meanwhile. */
   function markWhenReachable(key: string): void {
     stuck.add(key)
+    if (!isScouting) void scout()
     if (isWaiting) return
     isWaiting = true
     void client.whenReachable(signal).then(() => {
@@ -171,6 +176,18 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
       // Who still hangs in a request of before begins anew too.
       for (const resource of resources.values()) resource.failures = 0
     })
+  }
+
+  /** One of those that wait tries again every few seconds, however many there are: nobody else may ask. */
+  async function scout(): Promise<void> {
+    isScouting = true
+    for (;;) {
+      await pause(SCOUT_MS, signal)
+      const [key] = stuck
+      if (signal.aborted || key === undefined) break
+      queue.mark(key, 0)
+    }
+    isScouting = false
   }
 
   function adoptable(key: string, seen: Seen): Resource {

@@ -1,7 +1,7 @@
 // List, then watch: keeps somebody informed of a collection, through every way in which that can break.
 
 import * as v from 'valibot'
-import { backOff, pause } from './backoff.ts'
+import { backOff, mayPassAnyMoment, pause } from './backoff.ts'
 import type { ApiClient } from './client.ts'
 import { ApiError, messageOf, NetworkError, statusOfError } from './errors.ts'
 import { jsonLines } from './lines.ts'
@@ -58,7 +58,10 @@ const SHORT_WATCH_MS = 1_000
 const FRESH_LIST_MS = 5_000
 /** Failures in a row from which a version that the server stumbles over is given up. */
 const STUBBORN_MAX = 3
-/** What a person mends, a missing CRD or role, is noticed within seconds: the wait grows no further than after so many. */
+/**
+ * What a person mends, a missing CRD or role, and the return of an API server that was away are noticed
+ * within seconds: the wait for them grows no further than after so many failures, to 3 to 6 s.
+ */
 const PATIENCE_MAX = 3
 
 const listSchema = v.object({
@@ -115,12 +118,8 @@ export function startReflector(options: ReflectorOptions): Reflector {
         const isFresh = performance.now() - listedMs < FRESH_LIST_MS
         if (isExpired(error) && failures === 1 && !isFresh) continue
         troubled(error)
-        await backOff(
-          isForAPerson(error) ? Math.min(failures, PATIENCE_MAX) : failures,
-          error,
-          client,
-          signal,
-        )
+        const isShort = isForAPerson(error) || mayPassAnyMoment(error)
+        await backOff(isShort ? Math.min(failures, PATIENCE_MAX) : failures, error, client, signal)
       }
     }
   }
