@@ -2,7 +2,7 @@
 // API server is found to be back.
 
 import type { ApiClient } from './client.ts'
-import { ApiError, NetworkError } from './errors.ts'
+import { ApiError, isOutage, NetworkError } from './errors.ts'
 
 /** Milliseconds. Source: client-go tools/cache/reflector.go: 0.8 s doubling to 30 s, jitter factor 1. */
 const BASE_MS = 800
@@ -32,10 +32,13 @@ export async function backOff(
   done.abort()
 }
 
-/** Whether `error` is over as soon as the API server does its work again: no answer, or 5xx without Retry-After. */
+/**
+ * Whether `error` is over as soon as the API server does its work for us again: no answer, an answer
+ * that it knows us not or not to be allowed anything, or 5xx without Retry-After.
+ */
 export function mayPassAnyMoment(error: unknown): boolean {
-  if (error instanceof ApiError) return error.status >= 500 && error.retryAfterMs === undefined
-  return error instanceof NetworkError
+  if (!(error instanceof ApiError)) return error instanceof NetworkError
+  return isOutage(error.status) && error.retryAfterMs === undefined
 }
 
 /** Waits `ms`, or until `signal` aborts. Never rejects. */

@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import type { ClusterConfig } from './config.ts'
-import { ApiError, messageOf, NetworkError } from './errors.ts'
+import { ApiError, isOutage, messageOf, NetworkError } from './errors.ts'
 
 /** Which connections a request uses: writes and reads, watches, or the leader's lease. */
 export type Channel = 'main' | 'watch' | 'lease'
@@ -33,7 +33,7 @@ export type ApiClient = {
   ) => Promise<AsyncIterable<Uint8Array>>
   /**
    * Resolves when the API server does its work again after an outage of some seconds, without an
-   * answer or with nothing but 5xx; or when `signal` aborts. A blip is none: whoever met it waits shortly.
+   * answer or with nothing but 401, 403 and 5xx; or when `signal` aborts. A blip is none: whoever met it waits shortly.
    */
   readonly whenReachable: (signal: AbortSignal) => Promise<void>
 }
@@ -97,7 +97,7 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
       throw lost(request, cause)
     }
     onAnswer(method, path, response.status)
-    if (response.status >= 500) reach.isLost()
+    if (isOutage(response.status)) reach.isLost()
     else if (response.status !== 429) reach.isReached()
     if (response.ok) return response
     if (response.status === 401) config.forget()

@@ -145,6 +145,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
       const result = await bringUpToDate(resource, seen)
       resource.failures = result === 'failed' ? resource.failures + 1 : 0
       if (result === 'failed') queue.mark(key, backoffMs(resource.failures))
+      if (result === 'failed' && isForbidden(resource)) markWhenReachable(key)
       if (result === 'refused') queue.mark(key, REFUSED_RECHECK_MS)
       if (result === 'settling') queue.mark(key, resource.settleInMs())
     } catch (error) {
@@ -294,6 +295,11 @@ function newTroubles(status: Status, standing: Status | undefined): Iterable<Con
   return new Map(
     troubles.map((trouble) => [`${trouble.reason} ${trouble.message}`, trouble]),
   ).values()
+}
+
+/** Whether a write was refused for want of a role: others may get theirs back at the same moment. */
+function isForbidden({ service, endpoints }: Resource): boolean {
+  return [service, endpoints].some((state) => state?.ok === false && state.reason === 'Forbidden')
 }
 
 function* metricsOf(resources: ReadonlyMap<string, Resource>): Generator<ResourceMetrics> {

@@ -29,6 +29,11 @@ export function statusOfError(error: unknown): number {
   return error instanceof ApiError ? error.status : 0
 }
 
+/** Whether answers with `status` only, to everything, mean that the API server does nothing for us. */
+export function isOutage(status: number): boolean {
+  return status === 401 || status === 403 || status >= 500
+}
+
 /** The text of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

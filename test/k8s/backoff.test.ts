@@ -54,10 +54,12 @@ describe('mayPassAnyMoment()', () => {
     ['no answer', new NetworkError('refused'), true],
     ['500', answer(500), true],
     ['504', answer(504), true],
+    ['401', answer(401), true],
+    ['403', answer(403), true],
     ['503 with Retry-After, which is to be kept', answer(503, 1_000), false],
     ['499', answer(499), false],
     ['429', answer(429), false],
-    ['403', answer(403), false],
+    ['404', answer(404), false],
     ['410', answer(410), false],
     ['anything else', new Error('bug'), false],
   ]
@@ -95,7 +97,7 @@ describe('backOff()', () => {
     expect(ms).toBeLessThan(5_000)
   })
 
-  for (const error of [new NetworkError('refused'), answer(429, 60_000), answer(403)]) {
+  for (const error of [new NetworkError('refused'), answer(429, 60_000), answer(404)]) {
     test(`ends at once when it is told to, after ${error.name} ${error.message}`, async () => {
       const stop = new AbortController()
       setTimeout(() => stop.abort(), 30)
