@@ -10,6 +10,7 @@ import { createLog, type Log } from '../k8s/log.ts'
 import { serveHealth, serveMetrics } from '../k8s/ports.ts'
 import { countRequests, healthzOf, readyzOf, scalarsOf } from '../k8s/vitals.ts'
 import { version } from '../package.json'
+import { endOnBugs } from './crash.ts'
 import {
   duration,
   type Flag,
@@ -165,6 +166,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   tuneEngine(process.argv.slice(2))
   const log = createLog({ format, verbosity: wholeNumber(flags, 'v', 0, 10) })
+  endOnBugs()
   const concurrency = wholeNumber(flags, 'maxconcurrent', 1, 1_000)
   wholeNumber(flags, 'maxretry', 0, 1_000)
   const inFlightMax = flags.has('max-in-flight')
