@@ -11,11 +11,13 @@ const CAP_MS = 30_000
 /** Milliseconds to wait after the `failures`-th failure in a row (1 = the first). `random` is from 0 up to 1. */
 export function backoffMs(failures: number, error?: unknown, random = Math.random()): number {
   const exponential = Math.min(BASE_MS * 2 ** Math.min(failures - 1, 10), CAP_MS)
-  const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
-  return Math.max(exponential * (1 + random), asked)
+  return Math.max(exponential * (1 + random), askedMs(error))
 }
 
-/** Waits that long, or until the API server is back in reach, or until `signal` aborts. Never rejects. */
+/**
+ * Waits that long, or until the API server is found to be back, but never less than it asked for; or
+ * until `signal` aborts. Never rejects.
+ */
 export async function backOff(
   failures: number,
   error: unknown,
@@ -24,7 +26,7 @@ export async function backOff(
 ): Promise<void> {
   const waitMs = backoffMs(failures, error)
   if (!mayPassAnyMoment(error)) return await pause(waitMs, signal)
-  const first = Math.min(waitMs, BASE_MS)
+  const first = Math.max(Math.min(waitMs, BASE_MS), askedMs(error))
   await pause(first, signal)
   const done = new AbortController()
   const either = AbortSignal.any([signal, done.signal])
@@ -33,12 +35,16 @@ export async function backOff(
 }
 
 /**
- * Whether `error` is over as soon as the API server does its work for us again: no answer, an answer
- * that it knows us not or not to be allowed anything, or 5xx without Retry-After.
+ * Whether `error` is over as soon as the API server does its work for us again: no answer, or one that
+ * it knows us not, that we may do nothing, that it has too much to do, or 5xx.
  */
 export function mayPassAnyMoment(error: unknown): boolean {
-  if (!(error instanceof ApiError)) return error instanceof NetworkError
-  return isOutage(error.status) && error.retryAfterMs === undefined
+  return error instanceof NetworkError || (error instanceof ApiError && isOutage(error.status))
+}
+
+/** Milliseconds that the API server asked for by Retry-After; 0 if it did not. */
+export function askedMs(error: unknown): number {
+  return error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
 }
 
 /** Waits `ms`, or until `signal` aborts. Never rejects. */

@@ -33,7 +33,7 @@ export type ApiClient = {
   ) => Promise<AsyncIterable<Uint8Array>>
   /**
    * Resolves when the API server does its work again after an outage of some seconds, without an
-   * answer or with nothing but 401, 403 and 5xx; or when `signal` aborts. A blip is none: whoever met it waits shortly.
+   * answer or with nothing but 401, 403, 429 and 5xx; or when `signal` aborts. A blip is none: whoever met it waits shortly.
    */
   readonly whenReachable: (signal: AbortSignal) => Promise<void>
 }
@@ -98,7 +98,7 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
     }
     onAnswer(method, path, response.status)
     if (isOutage(response.status)) reach.isLost()
-    else if (response.status !== 429) reach.isReached()
+    else reach.isReached()
     if (response.ok) return response
     if (response.status === 401) config.forget()
     throw await errorOf(response)

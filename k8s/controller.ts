@@ -9,7 +9,7 @@ import { PREDECESSOR, readService } from '../crds/service.ts'
 import { type Condition, portLabel, type Status } from '../crds/status.ts'
 import { attempt } from '../probes/probers.ts'
 import { Scheduler, type SchedulerOptions } from '../probes/scheduler.ts'
-import { backoffMs, mayPassAnyMoment, pause } from './backoff.ts'
+import { askedMs, backoffMs, mayPassAnyMoment, pause } from './backoff.ts'
 import type { ApiClient } from './client.ts'
 import { messageOf, statusOfError } from './errors.ts'
 import { createRecorder, type Transition } from './events.ts'
@@ -129,8 +129,8 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
   const context: SyncContext = { client, writer, log, signal, ...caches }
   const resources = new Map<string, Resource>()
   const queue = createWorkQueue({ concurrency, work })
-  /** Resources that wait for the API server. */
-  const stuck = new Set<string>()
+  /** Resources that wait for the API server, and until when they do at least. */
+  const stuck = new Map<string, number>()
   let isWaiting = false
   let isScouting = false
 
@@ -145,7 +145,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
       const result = await bringUpToDate(resource, seen)
       resource.failures = result === 'failed' ? resource.failures + 1 : 0
       if (result === 'failed') queue.mark(key, backoffMs(resource.failures))
-      if (result === 'failed' && isForbidden(resource)) markWhenReachable(key)
+      if (result === 'failed' && isForbidden(resource)) markWhenReachable(key, 0)
       if (result === 'refused') queue.mark(key, REFUSED_RECHECK_MS)
       if (result === 'settling') queue.mark(key, resource.settleInMs())
     } catch (error) {
@@ -160,19 +160,22 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
         inSeconds: Math.round(waitMs / 1000),
       })
       queue.mark(key, waitMs)
-      if (mayPassAnyMoment(error)) markWhenReachable(key)
+      if (mayPassAnyMoment(error)) markWhenReachable(key, askedMs(error))
     }
   }
 
-  /** Does not wait a long backoff out when the API server comes back meanwhile. */
-  function markWhenReachable(key: string): void {
-    stuck.add(key)
+  /** Does not wait a long backoff out when the API server comes back meanwhile, in `leastMs` or later. */
+  function markWhenReachable(key: string, leastMs: number): void {
+    stuck.set(key, performance.now() + leastMs)
     if (!isScouting) void scout()
     if (isWaiting) return
     isWaiting = true
     void client.whenReachable(signal).then(() => {
       isWaiting = false
-      for (const each of stuck) queue.mark(each, BACK_MS * (1 + Math.random()))
+      for (const [each, fromMs] of stuck) {
+        const leastMs = Math.max(0, fromMs - performance.now())
+        queue.mark(each, leastMs + BACK_MS * (1 + Math.random()))
+      }
       stuck.clear()
       // Who still hangs in a request of before begins anew too.
       for (const resource of resources.values()) resource.failures = 0
@@ -184,9 +187,10 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
     isScouting = true
     for (;;) {
       await pause(SCOUT_MS, signal)
-      const [key] = stuck
-      if (signal.aborted || key === undefined) break
-      queue.mark(key, 0)
+      const [first] = stuck
+      if (signal.aborted || !first) break
+      const [key, fromMs] = first
+      if (fromMs <= performance.now()) queue.mark(key, 0)
     }
     isScouting = false
   }

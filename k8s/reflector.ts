@@ -118,7 +118,7 @@ export function startReflector(options: ReflectorOptions): Reflector {
         const isFresh = performance.now() - listedMs < FRESH_LIST_MS
         if (isExpired(error) && failures === 1 && !isFresh) continue
         troubled(error)
-        const isShort = isForAPerson(error) || mayPassAnyMoment(error)
+        const isShort = statusOfError(error) === 404 || mayPassAnyMoment(error)
         await backOff(isShort ? Math.min(failures, PATIENCE_MAX) : failures, error, client, signal)
       }
     }
@@ -242,10 +242,6 @@ function needsList(error: unknown, failures: number): boolean {
   if (!(error instanceof ApiError)) return true
   if (error.status === 429) return false
   return error instanceof StreamError || error.status < 500 || failures >= STUBBORN_MAX
-}
-
-function isForAPerson(error: unknown): boolean {
-  return [401, 403, 404].includes(statusOfError(error))
 }
 
 function isExpired(error: unknown): boolean {

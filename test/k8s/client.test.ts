@@ -463,6 +463,7 @@ describe('whenReachable()', () => {
     ['an answer after 2.6 s of 500', 2_600, json(200, {}), json(500, {}), true],
     ['an answer after 2.6 s of 403', 2_600, json(200, {}), json(403, {}), true],
     ['403 after 2.6 s without an answer', 2_600, json(403, {}), reset, false],
+    ['an answer after 2.6 s of 429', 2_600, json(200, {}), json(429, {}), true],
     ['an answer after a blip', 100, json(200, {}), reset, false],
     ['500 after 2.6 s without an answer', 2_600, json(500, {}), reset, false],
     ['429 after 2.6 s without an answer', 2_600, json(429, {}), reset, false],
