@@ -26,11 +26,13 @@ export async function backOff(
 ): Promise<void> {
   const waitMs = backoffMs(failures, error)
   if (!mayPassAnyMoment(error)) return await pause(waitMs, signal)
-  const first = Math.max(Math.min(waitMs, BASE_MS), askedMs(error))
-  await pause(first, signal)
   const done = new AbortController()
   const either = AbortSignal.any([signal, done.signal])
-  await Promise.race([pause(waitMs - first, either), client.whenReachable(either)])
+  // From now on: it may come back within the first wait.
+  const isBack = client.whenReachable(either)
+  const first = Math.max(Math.min(waitMs, BASE_MS), askedMs(error))
+  await pause(first, either)
+  await Promise.race([pause(waitMs - first, either), isBack])
   done.abort()
 }
 

@@ -86,6 +86,20 @@ describe('backOff()', () => {
     expect(ms).toBeLessThan(5_000)
   })
 
+  test('does not miss that the API server came back within the first wait', async () => {
+    const asked: (() => void)[] = []
+    const whenReachable = () => new Promise<void>((resolve) => asked.push(resolve))
+    const waiting = took(backOff(9, new NetworkError('refused'), { whenReachable }, never))
+    setTimeout(
+      () =>
+        asked.forEach((goOn) => {
+          goOn()
+        }),
+      100,
+    )
+    expect(await waiting).toBeWithin(790, 5_000)
+  })
+
   test('waits at least as long as it is asked to, although the API server is back before', async () => {
     const ms = await took(backOff(9, answer(429, 1_700), reachable, never))
     expect(ms).toBeGreaterThanOrEqual(1_690)
