@@ -23,13 +23,16 @@ const KINDS = [
   { start: startGrpc, probe: { grpc: {} }, protocol: 'TCP' },
 ] as const
 
+/** Below the range of which the system hands ports out: a host that is down keeps its own. */
+const PORT = 10_080
+
 /** Starts `count` hosts, each kind in turn, each on an address of its own in 127.0.0.0/8. */
 export async function startHosts(count: number): Promise<Host[]> {
   const hosts: Host[] = []
   for (let index = 0; index < count; index++) {
     const { start, probe, protocol } = KINDS[index % KINDS.length] ?? KINDS[0]
     const host = `127.0.${60 + Math.floor(index / 200)}.${1 + (index % 200)}`
-    const backend = await start({ host, port: 0 })
+    const backend = await start({ host, port: PORT })
     hosts.push({ backend, probe, protocol, isUp: true, sinceMs: performance.now() })
   }
   return hosts
