@@ -44,6 +44,9 @@ server.store.applyCrd(readFileSync(`${import.meta.dir}/../../crds/clusterendpoin
 const hosts = await startHosts(positive('hosts', values.hosts))
 const operator = await startOperator(server.kubeconfig(), ['--allow-loopback'])
 
+// Whatever ends this run, the operator ends with it.
+process.on('exit', () => operator.kill('SIGKILL'))
+
 const ceps = new Map<string, Cep>()
 const published = new Map<string, ReadonlySet<string>>()
 const broken: string[] = []
