@@ -190,6 +190,18 @@ export class Trial implements AsyncDisposable {
     await this.#explaining(() => eventually(START_MAX_MS, () => this.expectTruth()))
   }
 
+  /** Resolves when the operator has asked for nothing for a second: Events and the rest are out. */
+  async quiet(): Promise<void> {
+    let lastMs = performance.now()
+    let requests = await this.metric('cep_api_requests_total')
+    await eventually(20_000, async () => {
+      const now = await this.metric('cep_api_requests_total')
+      if (now !== requests) lastMs = performance.now()
+      requests = now
+      expect(performance.now() - lastMs).toBeGreaterThan(1_000)
+    })
+  }
+
   /** The operator knows of `count` healthy hosts, whatever it could write of it. */
   async noticed(count: number): Promise<void> {
     await this.#explaining(() =>
