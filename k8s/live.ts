@@ -5,8 +5,6 @@ import { keyOf, type Named } from './paths.ts'
 import type { Change } from './reflector.ts'
 import { isNewer } from './versions.ts'
 
-export { isNewer }
-
 type Versioned = { readonly metadata: Named & { readonly resourceVersion: string } }
 
 export type LiveCache<T extends Versioned> = {

@@ -199,9 +199,12 @@ export class Resource {
   #keep(target: HostTarget, live: LiveEndpoints | undefined): void {
     const host = this.#hosts.get(target.key)
     if (host) {
-      const isSame = isSameQuestion(host.target, target)
+      const before = host.target
       host.target = target
-      if (!isSame) this.#options.scheduler.update(host.check, target)
+      if (!isSameQuestion(before, target)) this.#options.scheduler.update(host.check, target)
+      // Nobody will attempt it any more.
+      if (!target.probe) this.#awaiting.delete(host.check)
+      this.#forgetCounters(before)
       return
     }
     const { namespace, name } = this.metadata
@@ -216,7 +219,13 @@ export class Resource {
     this.#options.scheduler.stop(check)
     this.#hosts.delete(key)
     this.#awaiting.delete(check)
+    this.#forgetCounters(target)
+  }
+
+  /** Ends the series of `target`, unless a host still has it. */
+  #forgetCounters(target: HostTarget): void {
     const counters = countersKey(target)
+    if (!this.#counters.has(counters)) return
     const isShared = [...this.#hosts.values()].some((host) => countersKey(host.target) === counters)
     if (!isShared) this.#counters.delete(counters)
   }

@@ -1,0 +1,283 @@
+// One ClusterEndpoint under care: whom it believes at the start, what an edit keeps, when it may be
+// published, what it tells.
+
+import { afterAll, describe, expect, test } from 'bun:test'
+import { readEndpoints } from '../../crds/endpoints.ts'
+import type { Transition } from '../../k8s/events.ts'
+import { Resource, readSeen } from '../../k8s/resource.ts'
+import { Scheduler } from '../../probes/scheduler.ts'
+import { failed, type Outcome, ok } from '../../probes/target.ts'
+import { eventually, throughout } from '../integration/eventually.ts'
+
+const schedulers: Scheduler[] = []
+afterAll(async () => {
+  await Promise.all(schedulers.map((scheduler) => scheduler.close()))
+})
+
+const down = failed('connect ECONNREFUSED')
+type PortMore = Readonly<Record<string, unknown>>
+
+function cep(hosts: readonly string[], more: PortMore = {}, generation = 1, status?: unknown) {
+  return readSeen({
+    metadata: {
+      name: 'web',
+      namespace: 'ns',
+      uid: 'u',
+      generation,
+      resourceVersion: `${generation}`,
+    },
+    spec: {
+      periodSeconds: 1,
+      ports: [{ name: 'http', port: 80, hosts, tcpSocket: { enable: true }, ...more }],
+    },
+    status,
+  })
+}
+
+function live(...ips: readonly string[]) {
+  return readEndpoints({
+    metadata: { name: 'web', namespace: 'ns', uid: 'e', resourceVersion: '1' },
+    subsets: [
+      {
+        addresses: ips.map((ip) => ({ ip })),
+        ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
+      },
+    ],
+  })
+}
+
+/** A resource whose hosts answer as the test says: `outcomes` by address, 'never' for no answer. */
+function watched(seen: ReturnType<typeof cep>) {
+  const outcomes = new Map<string, Outcome | 'never'>()
+  const attempts: string[] = []
+  const told: Transition[] = []
+  let news = 0
+  const scheduler = new Scheduler({
+    inFlightMax: 100,
+    attempt: async ({ host }, signal) => {
+      attempts.push(host)
+      const outcome = outcomes.get(host) ?? ok
+      if (outcome !== 'never') return outcome
+      const { promise, resolve } = Promise.withResolvers<Outcome>()
+      signal.addEventListener('abort', () => resolve(down), { once: true })
+      return await promise
+    },
+  })
+  schedulers.push(scheduler)
+  const resource = new Resource(seen, {
+    scheduler,
+    policy: { allowLoopback: false },
+    onNews: () => news++,
+    onAttempt: () => {},
+    onTransition: (transition) => told.push(transition),
+  })
+  const healthy = () => resource.healthyTargets.map(({ host }) => host).sort()
+  return { resource, outcomes, attempts, told, healthy, news: () => news }
+}
+
+const A = '10.0.0.1'
+const B = '10.0.0.2'
+
+describe.concurrent('adopt()', () => {
+  test('believes the hosts that are published, and no other', () => {
+    const { resource, healthy } = watched(cep([A, B]))
+    resource.adopt(live(A))
+    expect(healthy()).toEqual([A])
+    expect(resource.isFirstRoundIn).toBe(false)
+  })
+
+  test('believes nobody where nothing is published', () => {
+    const { resource, healthy } = watched(cep([A, B]))
+    resource.adopt(undefined)
+    expect(healthy()).toEqual([])
+  })
+
+  test('does not believe an address that is published under another port', () => {
+    const { resource, healthy } = watched(cep([A], { targetPort: 81 }))
+    resource.adopt(live(A))
+    expect(healthy()).toEqual([])
+  })
+
+  test('takes a host without a probe as well, at once', () => {
+    const { resource, healthy } = watched(cep([A], { tcpSocket: { enable: false } }))
+    resource.adopt(undefined)
+    expect(healthy()).toEqual([A])
+    expect(resource.settleInMs()).toBe(0)
+  })
+
+  test('has nothing to publish for a spec that was never valid', () => {
+    const { resource, attempts } = watched(cep([A], { port: 0 }))
+    resource.adopt(live(A))
+    expect(resource.hasPlan).toBe(false)
+    expect(resource.issues).not.toEqual([])
+    expect(attempts).toEqual([])
+  })
+
+  test('keeps since when a host is out, and does not tell it again', async () => {
+    const row = { port: 'http', host: A, targetPort: 80, healthy: false }
+    const since = '2026-11-22T12:00:00Z'
+    const status = {
+      phase: 'UnHealthy',
+      hosts: [{ ...row, reason: 'connect ECONNREFUSED', since }],
+    }
+    const { resource, outcomes, told, attempts } = watched(cep([A], {}, 1, status))
+    outcomes.set(A, down)
+    resource.adopt(undefined)
+    await eventually(3_000, () => expect(attempts.length).toBeGreaterThan(1))
+    const [host] = resource.hosts
+    expect(host?.check.health).toMatchObject({ sinceMs: Date.parse(since), verdict: 'unhealthy' })
+    expect(told).toEqual([])
+  })
+})
+
+describe.concurrent('settleInMs()', () => {
+  test('is over as soon as every new host has answered', async () => {
+    const { resource } = watched(cep([A, B]))
+    resource.adopt(undefined)
+    expect(resource.settleInMs()).toBeGreaterThan(0)
+    await eventually(2_000, () => expect(resource.isFirstRoundIn).toBe(true))
+    expect(resource.settleInMs()).toBe(0)
+  })
+
+  test('is half a second for hosts that do not answer, where nothing is published', () => {
+    const { resource, outcomes } = watched(cep([A], { timeoutSeconds: 60 }))
+    outcomes.set(A, 'never')
+    resource.adopt(undefined)
+    expect(resource.settleInMs()).toBeWithin(300, 501)
+  })
+
+  test('is as long as the slowest host may take, where something is published, and never above 10 s', () => {
+    for (const [timeoutSeconds, mostMs] of [
+      [2, 2_500],
+      [60, 10_000],
+    ] as const) {
+      const { resource, outcomes } = watched(cep([A], { timeoutSeconds }))
+      outcomes.set(A, 'never')
+      resource.adopt(live(A))
+      expect(resource.settleInMs()).toBeWithin(mostMs - 200, mostMs + 1)
+    }
+  })
+})
+
+describe.concurrent('update()', () => {
+  test('keeps the health of hosts that stay, begins with those that come, ends those that go', async () => {
+    const { resource, healthy, attempts, outcomes } = watched(cep([A, B]))
+    resource.adopt(undefined)
+    await eventually(2_000, () => expect(healthy()).toEqual([A, B]))
+    outcomes.set('10.0.0.3', down)
+    resource.update(cep([B, '10.0.0.3'], {}, 2), undefined)
+    expect(healthy()).toEqual([B])
+    await eventually(3_000, () => expect(attempts).toContain('10.0.0.3'))
+    const before = attempts.filter((host) => host === A).length
+    await throughout(1_300, () => expect(healthy()).toEqual([B]))
+    expect(attempts.filter((host) => host === A)).toHaveLength(before)
+  })
+
+  test('keeps the last valid spec in force when the new one is not', async () => {
+    const { resource, healthy } = watched(cep([A]))
+    resource.adopt(undefined)
+    await eventually(2_000, () => expect(healthy()).toEqual([A]))
+    resource.update(cep([B], { port: -1 }, 2), undefined)
+    expect(healthy()).toEqual([A])
+    expect(resource.hasPlan).toBe(true)
+    expect(resource.issues).not.toEqual([])
+  })
+
+  test('looks at nothing when only the status has changed', async () => {
+    const { resource, attempts } = watched(cep([A]))
+    resource.adopt(undefined)
+    await eventually(2_000, () => expect(attempts).toHaveLength(1))
+    const [before] = resource.hosts
+    resource.update(cep([A], {}, 1), undefined)
+    const [after] = resource.hosts
+    expect(before).toBeDefined()
+    expect(Object.is(after, before)).toBe(true)
+  })
+
+  test('a host that loses its probe before its first answer is waited for no longer', () => {
+    const { resource, outcomes, healthy } = watched(cep([A], { timeoutSeconds: 60 }))
+    outcomes.set(A, 'never')
+    resource.adopt(undefined)
+    expect(resource.isFirstRoundIn).toBe(false)
+    resource.update(cep([A], { tcpSocket: { enable: false } }, 2), undefined)
+    expect(resource.isFirstRoundIn).toBe(true)
+    expect(healthy()).toEqual([A])
+  })
+
+  test('a host that was asked another way has only the series of what it is asked now', async () => {
+    const { resource, attempts } = watched(cep([A]))
+    resource.adopt(undefined)
+    await eventually(2_000, () => expect([...resource.counters]).toHaveLength(1))
+    const http = { tcpSocket: undefined, httpGet: { path: '/' } }
+    resource.update(cep([A], http, 2), undefined)
+    const count = attempts.length
+    await eventually(3_000, () => expect(attempts.length).toBeGreaterThan(count))
+    await eventually(1_000, () =>
+      expect([...resource.counters].map(({ probe }) => probe)).toEqual(['http']),
+    )
+  })
+
+  test('two ports that ask a host the same share a series until both are gone', async () => {
+    const entry = { port: 80, targetPort: 80, hosts: [A], tcpSocket: { enable: true } }
+    const two = (names: readonly string[], generation: number) =>
+      readSeen({
+        metadata: { name: 'web', namespace: 'ns', uid: 'u', generation },
+        spec: {
+          periodSeconds: 1,
+          ports: names.map((name, n) => ({ ...entry, name, port: 80 + n })),
+        },
+      })
+    const { resource } = watched(two(['a', 'b'], 1))
+    resource.adopt(undefined)
+    await eventually(2_000, () => expect([...resource.counters]).toHaveLength(1))
+    resource.update(two(['a'], 2), undefined)
+    expect([...resource.counters]).toHaveLength(1)
+    resource.update(cep([B], {}, 3), undefined)
+    await eventually(2_000, () =>
+      expect([...resource.counters].map(({ instance }) => instance)).toEqual([`${B}:80`]),
+    )
+  })
+})
+
+describe.concurrent('what it tells', () => {
+  test('a host that was believed and is out, with its reason, once', async () => {
+    const { resource, outcomes, told } = watched(cep([A], { failureThreshold: 2 }))
+    outcomes.set(A, down)
+    resource.adopt(live(A))
+    await eventually(5_000, () => expect(told).toHaveLength(1))
+    expect(told[0]).toMatchObject({ isHealthy: false, reason: 'connect ECONNREFUSED' })
+    await throughout(1_500, () => expect(told).toHaveLength(1))
+    expect(resource.takeTransitions()).toHaveLength(1)
+    expect(resource.takeTransitions()).toEqual([])
+  })
+
+  test('a new host that is out from the start, once', async () => {
+    const { resource, outcomes, told, attempts } = watched(cep([A]))
+    outcomes.set(A, down)
+    resource.adopt(undefined)
+    await eventually(5_000, () => expect(attempts.length).toBeGreaterThan(2))
+    expect(told.map(({ isHealthy }) => isHealthy)).toEqual([false])
+  })
+
+  test('that there is news when the first round is in, and none while nothing changes', async () => {
+    const { resource, attempts, news } = watched(cep([A, B]))
+    resource.adopt(live(A, B))
+    await eventually(2_000, () => expect(resource.isFirstRoundIn).toBe(true))
+    const before = news()
+    expect(before).toBeGreaterThan(0)
+    await eventually(5_000, () => expect(attempts.length).toBeGreaterThan(5))
+    expect(news()).toBe(before)
+  })
+
+  test('nothing any more once it was stopped', async () => {
+    const { resource, outcomes, told, attempts, news } = watched(cep([A]))
+    resource.adopt(undefined)
+    await eventually(2_000, () => expect(attempts.length).toBeGreaterThan(0))
+    resource.stop()
+    const [attemptsBefore, newsBefore, toldBefore] = [attempts.length, news(), told.length]
+    outcomes.set(A, down)
+    await throughout(1_300, () => {})
+    expect([attempts.length, news(), told.length]).toEqual([attemptsBefore, newsBefore, toldBefore])
+    expect([...resource.counters]).toEqual([])
+  })
+})
