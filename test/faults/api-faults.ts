@@ -163,7 +163,8 @@ export const apiFaults: readonly ApiFault[] = [
   },
   fault('409 to every write', status(409), { method: 'PATCH' }),
   withWatches(fault('410 to every list and watch', status(410), { method: 'GET' })),
-  fault('410 in every stream', { kind: 'expire' }, { watch: true }),
+  // Each try is a list and a watch.
+  fault('410 in every stream', { kind: 'expire' }, { watch: true }, { requestsMax: 6 }),
   withWatches(fault('429 with Retry-After: 2', status(429, 2))),
   withWatches(fault('429 without Retry-After', status(429))),
   withWatches(fault('500 to everything', status(500))),
