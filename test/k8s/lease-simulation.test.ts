@@ -2,8 +2,8 @@
 // again when the trouble is over. $FUZZ_SEED replays a run; the seed of a failure is in its message.
 
 import { describe, expect, test } from 'bun:test'
+import { createRandom, type Random, SEED } from '../random.ts'
 import { type Fate, prompt, type Replica, type Times, usual, World } from './lease-world.ts'
-import { below, randomOf, SEED } from './random.ts'
 
 const ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 60)
 /** Milliseconds of trouble in each round, and of peace after it. */
@@ -43,13 +43,13 @@ describe('the election under random trouble', () => {
 })
 
 async function simulate(seed: number, times: Times, rateMax: number) {
-  const random = randomOf(seed)
+  const random = createRandom(seed)
   const world = new World()
   const replicas: Replica[] = []
   let broken: string | undefined
   let isPeace = false
   // A node that is suspended while its wall clock is turned back has no clock left that tells.
-  const canSuspend = random() < 0.5
+  const canSuspend = random.next() < 0.5
   world.onStep = () => {
     const writers = replicas.filter(
       (replica) => !replica.isFrozen() && replica.isLeading() && replica.election.isHeld(),
@@ -58,22 +58,23 @@ async function simulate(seed: number, times: Times, rateMax: number) {
       broken ??= `${writers.map(({ name }) => name).join(' and ')} may write at ${world.nowMs} ms`
   }
   world.fate = () => (isPeace ? prompt : randomFate(random, times))
-  for (let n = 0; n < 2 + below(random, 2); n++)
-    replicas.push(world.replica(`replica-${n}`, times, rateMax ** random()))
+  for (let n = 0; n < 2 + random.below(2); n++)
+    replicas.push(world.replica(`replica-${n}`, times, rateMax ** random.next()))
 
   while (world.nowMs < TROUBLE_MS && broken === undefined) {
-    await world.pass(random() * times.durationMs)
-    const victim = replicas[below(random, replicas.length)]
-    const kind = random()
-    if (kind < 0.25) victim?.freeze(world.nowMs + random() * 2 * times.durationMs)
-    else if (kind < 0.35) victim?.freeze(world.nowMs + random() * 3 * times.durationMs, canSuspend)
+    await world.pass(random.next() * times.durationMs)
+    const victim = replicas[random.below(replicas.length)]
+    const kind = random.next()
+    if (kind < 0.25) victim?.freeze(world.nowMs + random.next() * 2 * times.durationMs)
+    else if (kind < 0.35)
+      victim?.freeze(world.nowMs + random.next() * 3 * times.durationMs, canSuspend)
     else if (kind < 0.45)
-      victim?.turnClock((random() - (canSuspend ? 0 : 0.5)) * 10 * times.durationMs)
+      victim?.turnClock((random.next() - (canSuspend ? 0 : 0.5)) * 10 * times.durationMs)
     else if (kind < 0.55 && world.lease) world.store({ ...world.lease })
     else if (kind < 0.7 && victim) {
       victim.stop()
       const name = `${victim.name}-again`
-      replicas[replicas.indexOf(victim)] = world.replica(name, times, rateMax ** random())
+      replicas[replicas.indexOf(victim)] = world.replica(name, times, rateMax ** random.next())
     }
   }
   isPeace = true
@@ -88,10 +89,10 @@ async function simulate(seed: number, times: Times, rateMax: number) {
   return { broken, transitions: world.lease?.spec.leaseTransitions ?? 0 }
 }
 
-function randomFate(random: () => number, { retryMs }: Times): Fate {
-  const thereMs = random() < 0.1 ? random() * 4 * retryMs : random() * 50
-  const backMs = random() < 0.1 ? random() * 4 * retryMs : random() * 50
-  const kind = random()
+function randomFate(random: Random, { retryMs }: Times): Fate {
+  const thereMs = random.next() < 0.1 ? random.next() * 4 * retryMs : random.next() * 50
+  const backMs = random.next() < 0.1 ? random.next() * 4 * retryMs : random.next() * 50
+  const kind = random.next()
   if (kind < 0.1) return { thereMs, backMs, lost: 'request' }
   if (kind < 0.2) return { thereMs, backMs, lost: 'answer' }
   if (kind < 0.25) return { thereMs, backMs, reset: 'before' }

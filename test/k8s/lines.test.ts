@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { jsonLines } from '../../k8s/lines.ts'
-import { below, randomOf, SEED } from './random.ts'
+import { createRandom, SEED } from '../random.ts'
 
 const MEGABYTE = 1024 * 1024
 
@@ -72,19 +72,18 @@ describe('jsonLines()', () => {
   })
 
   test(`reads 2,000 random streams in random pieces (FUZZ_SEED=${SEED})`, async () => {
-    const random = randomOf(SEED)
+    const random = createRandom(SEED)
     const alphabet = ['a', '"', '\\', '\n', 'é', '語', '🏴', '\u0000', '{', ' ']
     const word = () =>
-      Array.from(
-        { length: below(random, 30) },
-        () => alphabet[below(random, alphabet.length)],
-      ).join('')
+      Array.from({ length: random.below(30) }, () => alphabet[random.below(alphabet.length)]).join(
+        '',
+      )
     for (let round = 0; round < 2_000; round++) {
-      const sent = Array.from({ length: below(random, 5) }, () => ({ [word()]: word() }))
+      const sent = Array.from({ length: random.below(5) }, () => ({ [word()]: word() }))
       const bytes = Buffer.from(sent.map((value) => `${JSON.stringify(value)}\n`).join(''))
       const pieces: Uint8Array[] = []
       for (let start = 0; start < bytes.length; ) {
-        const end = start + 1 + below(random, 12)
+        const end = start + 1 + random.below(12)
         pieces.push(bytes.subarray(start, end))
         start = end
       }

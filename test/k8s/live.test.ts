@@ -5,7 +5,7 @@ import { describe, expect, test } from 'bun:test'
 import * as v from 'valibot'
 import { createLiveCache } from '../../k8s/live.ts'
 import { isNewer } from '../../k8s/versions.ts'
-import { below, randomOf, SEED } from './random.ts'
+import { createRandom, type Random, SEED } from '../random.ts'
 
 const schema = v.object({
   metadata: v.object({ namespace: v.string(), name: v.string(), resourceVersion: v.string() }),
@@ -249,11 +249,11 @@ describe('a live cache', () => {
   })
 
   test(`comes to the same whatever the delays, repeats and order of messages (FUZZ_SEED=${SEED})`, () => {
-    const random = randomOf(SEED)
+    const random = createRandom(SEED)
     for (let round = 0; round < 2_000; round++) {
       const { truth, messages } = story(random)
       const { cache } = watched()
-      for (const step of shuffled(random, messages)) {
+      for (const step of random.shuffle(messages)) {
         if ('event' in step) cache.onChange(step.event, step.thing)
         else if ('wrote' in step) cache.set(step.wrote)
       }
@@ -264,30 +264,23 @@ describe('a live cache', () => {
 })
 
 /** A random history of five objects; each change told by the watch, some by our own writes too. */
-function story(random: () => number) {
+function story(random: Random) {
   const truth = new Map<string, Thing>()
   const messages: Step[] = []
   for (let version = 1; version <= 15; version++) {
-    const name = `thing-${below(random, 5)}`
-    if (truth.has(name) && random() < 0.3) {
+    const name = `thing-${random.below(5)}`
+    if (truth.has(name) && random.next() < 0.3) {
       truth.delete(name)
       messages.push({ event: 'DELETED', thing: thing(name, version) })
       continue
     }
     const next = thing(name, version, `text ${version}`)
     messages.push({ event: truth.has(name) ? 'MODIFIED' : 'ADDED', thing: next })
-    if (random() < 0.5) messages.push({ wrote: next })
-    if (random() < 0.2) messages.push({ event: 'MODIFIED', thing: next })
+    if (random.next() < 0.5) messages.push({ wrote: next })
+    if (random.next() < 0.2) messages.push({ event: 'MODIFIED', thing: next })
     truth.set(name, next)
   }
   return { truth, messages }
-}
-
-function shuffled<T>(random: () => number, items: readonly T[]): T[] {
-  return items
-    .map((item) => ({ item, order: random() }))
-    .sort((a, b) => a.order - b.order)
-    .map(({ item }) => item)
 }
 
 function byName(a: Thing | undefined, b: Thing | undefined): number {

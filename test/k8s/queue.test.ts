@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createWorkQueue, type WorkQueue } from '../../k8s/queue.ts'
 import { eventually, throughout } from '../integration/eventually.ts'
-import { below, randomOf, SEED } from './random.ts'
+import { createRandom, SEED } from '../random.ts'
 
 type Run = { readonly key: string; readonly atMs: number; readonly end: () => void }
 
@@ -187,7 +187,7 @@ describe('concurrency', () => {
   })
 
   test(`never two at once on a key, and the last mark is always followed by work (FUZZ_SEED=${SEED})`, async () => {
-    const random = randomOf(SEED)
+    const random = createRandom(SEED)
     const version = new Map<string, number>()
     const worked = new Map<string, number>()
     const running = new Set<string>()
@@ -198,17 +198,17 @@ describe('concurrency', () => {
         if (running.has(key)) overlaps++
         running.add(key)
         const seen = version.get(key) ?? 0
-        await Bun.sleep(below(random, 12))
-        if (random() < 0.2) queue.mark(key, below(random, 60))
+        await Bun.sleep(random.below(12))
+        if (random.next() < 0.2) queue.mark(key, random.below(60))
         worked.set(key, seen)
         running.delete(key)
       },
     })
     for (let step = 0; step < 1_500; step++) {
-      const key = `key-${below(random, 8)}`
+      const key = `key-${random.below(8)}`
       version.set(key, step)
-      queue.mark(key, below(random, 40))
-      if (step % 10 === 0) await Bun.sleep(below(random, 8))
+      queue.mark(key, random.below(40))
+      if (step % 10 === 0) await Bun.sleep(random.below(8))
     }
     await settled(queue)
     expect(overlaps).toBe(0)
