@@ -61,6 +61,9 @@ const BACK_MS = 500
 /** Milliseconds after which work that waits for the API server is tried, one piece of it. */
 const SCOUT_MS = 4_000
 
+/** Milliseconds that the last list may be old when we begin to lead: as at a start, no older. */
+const CACHE_AGE_MAX_MS = 1_000
+
 export function startController(options: ControllerOptions): Controller {
   const { client, log, signal } = options
   let leading: Leading | undefined
@@ -94,6 +97,10 @@ export function startController(options: ControllerOptions): Controller {
     synced: Promise.all(all.map(({ synced }) => synced)),
     done: Promise.all(all.map(({ done }) => done)),
     lead: async (permit) => {
+      // What another leader published is what we go on from: not what a watch told that may be dead.
+      const isFresh = Promise.all(all.map(({ refresh }) => refresh(CACHE_AGE_MAX_MS)))
+      await Promise.race([isFresh, abortOf(permit.signal)])
+      if (permit.signal.aborted) return
       leading = startLeading(options, { seen, services, endpoints }, permit)
       for (const key of seen.keys()) leading.queue.mark(key, 0)
       await leading.done
@@ -276,12 +283,9 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
     }
   }
 
-  const done = (async () => {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-    if (!signal.aborted) await promise
+  const done = abortOf(signal).then(async () => {
     await Promise.all([queue.close(), scheduler.close()])
-  })()
+  })
 
   return { queue, scheduler, done, metrics: () => metricsOf(resources) }
 }
@@ -299,6 +303,13 @@ function newTroubles(status: Status, standing: Status | undefined): Iterable<Con
   return new Map(
     troubles.map((trouble) => [`${trouble.reason} ${trouble.message}`, trouble]),
   ).values()
+}
+
+function abortOf(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
 
 /** Whether a write was refused for want of a role: others may get theirs back at the same moment. */

@@ -29,6 +29,11 @@ export type Reflector = {
   readonly synced: Promise<void>
   /** Resolves when the signal has aborted and all is closed. Rejects only for a bug. */
   readonly done: Promise<void>
+  /**
+   * Resolves when a list is in that was begun after this call, or at once if the last one was begun less
+   * than `ageMaxMs` ago: a watch can be dead for a while without anybody knowing. Never rejects.
+   */
+  readonly refresh: (ageMaxMs: number) => Promise<void>
   readonly state: () => ReflectorState
 }
 
@@ -88,38 +93,51 @@ export function startReflector(options: ReflectorOptions): Reflector {
   const synced = Promise.withResolvers<void>()
   const state = { isSynced: false, lastSignMs: performance.now(), lists: 0, watches: 0 }
   let trouble: string | undefined
+  /** When the last list that is in was begun, and when it was in. */
+  let begunMs = Number.NEGATIVE_INFINITY
+  let listedMs = Number.NEGATIVE_INFINITY
+  /** Who waits for a list anew, and what cuts short all that is not one. */
+  let asked: PromiseWithResolvers<void> | undefined
+  let interrupt = new AbortController()
 
   async function run(): Promise<void> {
     let version: string | undefined
     let failures = 0
-    let listedMs = Number.NEGATIVE_INFINITY
     while (!signal.aborted) {
       state.lastSignMs = performance.now()
+      interrupt = new AbortController()
+      const round = AbortSignal.any([signal, interrupt.signal])
       try {
-        if (version === undefined) {
+        if (version === undefined || asked) {
+          const answered = asked
+          const nowMs = performance.now()
           version = await list()
+          begunMs = nowMs
           listedMs = performance.now()
           state.isSynced = true
           synced.resolve()
+          answered?.resolve()
+          if (asked === answered) asked = undefined
         }
         const startedMs = performance.now()
-        const seen = await watch(version, (next) => {
+        const seen = await watch(version, round, (next) => {
           if (version === undefined || isNewer(next, version)) version = next
           failures = 0
         })
         const leftMs = startedMs + SHORT_WATCH_MS - performance.now()
         if (seen === 0 && leftMs > 0) throw new Error('the watch ended at once')
         failures = 0
-        await pause(leftMs, signal)
+        await pause(leftMs, round)
       } catch (error) {
         if (signal.aborted) return
+        if (interrupt.signal.aborted) continue
         failures++
         if (needsList(error, failures)) version = undefined
         const isFresh = performance.now() - listedMs < FRESH_LIST_MS
         if (isExpired(error) && failures === 1 && !isFresh) continue
         troubled(error)
         const isShort = statusOfError(error) === 404 || mayPassAnyMoment(error)
-        await backOff(isShort ? Math.min(failures, PATIENCE_MAX) : failures, error, client, signal)
+        await backOff(isShort ? Math.min(failures, PATIENCE_MAX) : failures, error, client, round)
       }
     }
   }
@@ -164,7 +182,11 @@ export function startReflector(options: ReflectorOptions): Reflector {
   }
 
   /** Watches from `version` until the server ends it; returns how many events came. */
-  async function watch(version: string, onVersion: (version: string) => void): Promise<number> {
+  async function watch(
+    version: string,
+    round: AbortSignal,
+    onVersion: (version: string) => void,
+  ): Promise<number> {
     const seconds = Math.round(WATCH_SECONDS_MIN * (1 + Math.random()))
     const query = {
       ...selector(options),
@@ -174,7 +196,7 @@ export function startReflector(options: ReflectorOptions): Reflector {
       timeoutSeconds: String(seconds),
     }
     using watchdog = startWatchdog(
-      signal,
+      round,
       options.silenceMs ?? SILENCE_MS,
       seconds * 1000 + WATCH_GRACE_MS,
     )
@@ -190,7 +212,7 @@ export function startReflector(options: ReflectorOptions): Reflector {
       return seen
     } catch (error) {
       // A watch that fell silent is taken up again where it stood.
-      if (watchdog.signal.aborted && !signal.aborted) {
+      if (watchdog.signal.aborted && !round.aborted) {
         log.info('watch fell silent; opening it again', { path })
         return 1
       }
@@ -225,6 +247,12 @@ export function startReflector(options: ReflectorOptions): Reflector {
   return {
     synced: synced.promise,
     done: run(),
+    refresh: async (ageMaxMs) => {
+      if (performance.now() - begunMs < ageMaxMs) return
+      asked ??= Promise.withResolvers()
+      interrupt.abort(new Error('a list was asked for'))
+      await asked.promise
+    },
     state: () => ({ ...state, trouble }),
   }
 }

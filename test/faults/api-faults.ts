@@ -7,7 +7,6 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FaultAction, FaultMatch } from '../apiserver/faults.ts'
 import { eventually } from '../integration/eventually.ts'
-import { readObject } from '../integration/objects.ts'
 import { report } from '../process/report.ts'
 import { newFile, newKubeconfig } from './kubeconfigs.ts'
 import { startProxy } from './proxy.ts'
@@ -234,12 +233,10 @@ function editAll(trial: Trial): void {
 }
 
 function expectEdits(trial: Trial): void {
-  const service = trial.server.store.get('services', 'default', 'web')
-  const labels = service && readObject(service).metadata.labels
   expect({
     late: trial.publishedAs('late'),
     doomed: trial.publishedAs('doomed'),
-    edited: labels?.edited,
+    edited: trial.labelsOf('web').edited,
   }).toEqual({ late: ['127.0.99.1'], doomed: undefined, edited: 'yes' })
 }
 

@@ -33,20 +33,24 @@ type Replicas = {
   readonly trial: Trial
   readonly leader: Operator
   readonly standby: Operator
-  /** Between the leader and the API server. */
+  /** Between one of them and the API server. */
   readonly proxy: TcpProxy
 }
 
 /** Two replicas with one host down, the first of which leads. */
-async function startReplicas({ args }: Pick<typeof usual, 'args'>): Promise<Replicas> {
+async function startReplicas(
+  { args }: Pick<typeof usual, 'args'>,
+  behindProxy: 'leader' | 'standby' = 'leader',
+): Promise<Replicas> {
   const trial = await Trial.prepare({})
   try {
     const proxy = await startProxy(trial.server.port)
     trial.defer(() => proxy[Symbol.dispose]())
-    const kubeconfig = () => newKubeconfig(`http://127.0.0.1:${proxy.port}`)
-    const leader = await trial.start({ args, kubeconfig })
+    const kubeconfigOf = (who: typeof behindProxy) => () =>
+      newKubeconfig(who === behindProxy ? `http://127.0.0.1:${proxy.port}` : trial.server.url)
+    const leader = await trial.start({ args, kubeconfig: kubeconfigOf('leader') })
     await eventually(10_000, async () => expect(await leads(leader)).toBe(true))
-    const standby = await trial.start({ args, kubeconfig: ({ url }) => newKubeconfig(url) })
+    const standby = await trial.start({ args, kubeconfig: kubeconfigOf('standby') })
     await trial.settle()
     await trial.kill(0)
     await trial.settle()
@@ -231,6 +235,35 @@ export const leaderFaults: readonly Named[] = [
       },
     }),
   ),
+  {
+    name: 'a standby whose watches are half-open takes over: it begins with what is so, not with what was',
+    run: async (name) => {
+      const replicas = await startReplicas(short, 'standby')
+      await using trial = replicas.trial
+      // Host 0 is down. From now on the standby hears of nothing, and does not know it.
+      replicas.proxy.set('halfOpen')
+      await trial.kill(1)
+      await trial.settle()
+      await trial.revive(0)
+      await trial.settle()
+      trial.server.store.patch('clusterendpoints', 'default', 'web', {
+        metadata: { labels: { edited: 'yes' } },
+      })
+      await eventually(5_000, () => expect(trial.labelsOf('web').edited).toBe('yes'))
+      const sinceMs = Date.now()
+      const kill = () => replicas.leader.kill('SIGKILL')
+      const tookMs = await takeover(replicas, kill, short.leaseMs + TAKEOVER_MAX_MS)
+      const [back, dead, up] = trial.hosts.map(({ host }) => host)
+      await throughout(4_000, () => {
+        trial.expectNeverWith([dead ?? ''], sinceMs)
+        trial.expectNeverWithout([back ?? '', up ?? ''], sinceMs)
+        expect(trial.labelsOf('web').edited).toBe('yes')
+      })
+      await trial.revive(1)
+      await trial.settle()
+      report(name, { tookMs })
+    },
+  },
   {
     name: 'a standby is ready, says that it does not lead, probes nobody and writes nothing',
     run: async () => {

@@ -5,19 +5,22 @@ import { freePorts } from '../controlplane/free-ports.ts'
 
 /**
  * pass: all goes through. cut: connections end, new ones end at once. silent: what is open stays open
- * and says nothing, new ones are taken and say nothing. garbage: what comes is answered by nonsense.
+ * and says nothing, new ones are taken and say nothing. halfOpen: watches that are open say nothing, the
+ * other connections end, new ones go through. garbage: what comes is answered by nonsense.
  */
-export type ProxyMode = 'pass' | 'cut' | 'silent' | 'garbage'
+export type ProxyMode = 'pass' | 'cut' | 'silent' | 'halfOpen' | 'garbage'
 
 export type TcpProxy = Disposable & {
   readonly port: number
   readonly set: (mode: ProxyMode) => void
 }
 
+type Pair = { readonly client: Socket; readonly server: Socket; isWatch: boolean }
+
 /** Starts one on loopback that leads to `port` there. Resolves when it listens. */
 export async function startProxy(port: number): Promise<TcpProxy> {
   let mode: ProxyMode = 'pass'
-  const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
+  const pairs = new Set<Pair>()
 
   const listener = createServer((client) => {
     client.on('error', () => {})
@@ -26,8 +29,11 @@ export async function startProxy(port: number): Promise<TcpProxy> {
       return void client.once('data', () => client.end('220 smtp.example ESMTP ready\r\n'))
     const server = connect({ host: '127.0.0.1', port })
     server.on('error', () => client.destroy())
-    const pair = { client, server }
+    const pair: Pair = { client, server, isWatch: false }
     pairs.add(pair)
+    client.on('data', (data) => {
+      if (data.includes('watch=true')) pair.isWatch = true
+    })
     const forget = () => {
       pairs.delete(pair)
       client.destroy()
@@ -40,7 +46,7 @@ export async function startProxy(port: number): Promise<TcpProxy> {
     if (mode === 'silent') silence(pair)
   })
 
-  function silence({ client, server }: { client: Socket; server: Socket }): void {
+  function silence({ client, server }: Pair): void {
     client.unpipe(server)
     server.unpipe(client)
     client.pause()
@@ -56,7 +62,7 @@ export async function startProxy(port: number): Promise<TcpProxy> {
     set: (next) => {
       mode = next
       for (const pair of pairs) {
-        if (next === 'silent') silence(pair)
+        if (next === 'silent' || (next === 'halfOpen' && pair.isWatch)) silence(pair)
         else if (next === 'pass') {
           pair.client.pipe(pair.server)
           pair.server.pipe(pair.client)

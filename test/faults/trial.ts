@@ -119,6 +119,12 @@ export class Trial implements AsyncDisposable {
     return object && hostsIn(object)
   }
 
+  /** The labels of the Service called `name`. */
+  labelsOf(name: string): Readonly<Record<string, string>> {
+    const service = this.server.store.get('services', 'default', name)
+    return service ? readObject(service).metadata.labels : {}
+  }
+
   /** Starts an operator; more of them are replicas. */
   async start({ kubeconfig, args = [] }: TrialOptions = {}): Promise<Operator> {
     const { server } = this

@@ -380,6 +380,27 @@ describe('the rest', () => {
     world.stop.abort()
   })
 
+  test('refresh() lists anew in the middle of a quiet watch, unless the last list is young enough', async () => {
+    const world = started({ lists: [page(7, ['a']), page(9, ['a', 'b'])] })
+    await eventually(1_000, () => expect(world.asked).toEqual(['list', 'watch 7']))
+    await world.reflector.refresh(60_000)
+    expect(world.asked).toEqual(['list', 'watch 7'])
+    await Promise.all([world.reflector.refresh(0), world.reflector.refresh(0)])
+    await eventually(1_000, () =>
+      expect(world.asked).toEqual(['list', 'watch 7', 'list', 'watch 9']),
+    )
+    expect(world.told).toEqual(['replace 1 at 7', 'replace 2 at 9'])
+    world.stop.abort()
+  })
+
+  test('refresh() goes on through failures until a list is in', async () => {
+    const world = started({ lists: [page(7, []), api(500), new NetworkError('lost'), page(9, [])] })
+    await eventually(1_000, () => expect(world.asked).toEqual(['list', 'watch 7']))
+    await world.reflector.refresh(0)
+    expect(world.told.at(-1)).toBe('replace 0 at 9')
+    world.stop.abort()
+  })
+
   test('200,000 objects in one page are taken', async () => {
     const items = Array.from({ length: 200_000 }, () => 0)
     const world = started({ lists: [{ metadata: { resourceVersion: '7' }, items }] })

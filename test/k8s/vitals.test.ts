@@ -30,7 +30,7 @@ function controllerOf(
     reflectors: Object.fromEntries(
       Object.entries(states).map(([name, state]) => [
         name,
-        { synced: never, done: never, state: () => state },
+        { synced: never, done: never, refresh: async () => {}, state: () => state },
       ]),
     ),
   }

@@ -81,5 +81,6 @@ function controllerWith(
 
 function reflector(lastSignMs: number): Reflector {
   const state = { isSynced: true, lastSignMs, lists: 1, watches: 1, trouble: undefined }
-  return { synced: Promise.resolve(), done: Promise.resolve(), state: () => state }
+  const done = Promise.resolve()
+  return { synced: done, done, refresh: () => done, state: () => state }
 }
