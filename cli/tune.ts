@@ -4,11 +4,23 @@
 const OPTIMIZE_AFTER = '1000000'
 
 /**
+ * Bytes of memory that the engine takes the machine to have. It only decides when garbage is collected: the
+ * heap may grow to a quarter of it before, at most to 32 MiB, and a larger one the less the nearer it comes.
+ * On a large node that is 32 MiB of garbage, which no cgroup limit tells an idle process to give back.
+ *
+ * Source: WebKit, JavaScriptCore/heap/Heap.cpp (minHeapSize, proportionalHeapSize). Measured with 100
+ * resources under churn (bun run soak, Bun 1.4.5): 66 MB resident instead of 77 after six minutes and 87 at
+ * the end, 19 anonymous instead of 29 and 39.
+ */
+const RAM_BYTES = 48 * 1024 * 1024
+
+/**
  * The fourth tier pays for hot numeric loops, of which there are none here: off. The third waits until
  * the load is worth it. With 20 resources 59.5 MB are resident instead of 64; an attempt costs
  * about as much (Bun 1.4.5, TCP: 26-51 us of CPU by default, 39-43 us so).
  */
 const SETTINGS = {
+  BUN_JSC_forceRAMSize: String(RAM_BYTES),
   BUN_JSC_useFTLJIT: '0',
   BUN_JSC_thresholdForOptimizeAfterWarmUp: OPTIMIZE_AFTER,
   BUN_JSC_thresholdForOptimizeAfterLongWarmUp: OPTIMIZE_AFTER,
@@ -17,7 +29,7 @@ const SETTINGS = {
 
 /**
  * Starts this program anew in this very process (same id, same descriptors) with the settings, unless
- * they are given already. Does nothing where that cannot be done, and when run from sources.
+ * they are given already; one that is given stays as it is. Does nothing where that cannot be done, and when run from sources.
  */
 export function tuneEngine(args: readonly string[]): void {
   const isCompiled = import.meta.path.startsWith('/$bunfs/')
@@ -27,5 +39,5 @@ export function tuneEngine(args: readonly string[]): void {
   const kept = Object.entries(env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   )
-  process.execve(execPath, [execPath, ...args], { ...Object.fromEntries(kept), ...SETTINGS })
+  process.execve(execPath, [execPath, ...args], { ...SETTINGS, ...Object.fromEntries(kept) })
 }
