@@ -19,7 +19,7 @@ const RAM_BYTES = 48 * 1024 * 1024
  * the load is worth it. With 20 resources 59.5 MB are resident instead of 64; an attempt costs
  * about as much (Bun 1.4.5, TCP: 26-51 us of CPU by default, 39-43 us so).
  */
-const SETTINGS = {
+export const SETTINGS = {
   BUN_JSC_forceRAMSize: String(RAM_BYTES),
   BUN_JSC_useFTLJIT: '0',
   BUN_JSC_thresholdForOptimizeAfterWarmUp: OPTIMIZE_AFTER,
