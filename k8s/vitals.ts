@@ -122,6 +122,13 @@ export function scalarsOf(
       '',
       process.memoryUsage.rss(),
     ),
+    scalar(
+      'cep_heap_bytes',
+      'gauge',
+      'Heap of the JavaScript engine in use, garbage included.',
+      '',
+      process.memoryUsage().heapUsed,
+    ),
     scalar('process_cpu_seconds_total', 'counter', 'CPU time, user and system.', '', cpuSeconds()),
   ]
 }

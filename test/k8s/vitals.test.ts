@@ -127,5 +127,6 @@ test('scalarsOf() is text that Prometheus reads, with every number where it belo
     ...{ requests: 1, lists: 3, well: 1, ill: 0 },
   })
   expect(value('process_resident_memory_bytes')).toBeGreaterThan(1_000_000)
+  expect(value('cep_heap_bytes')).toBeGreaterThan(100_000)
   expect(value('process_cpu_seconds_total')).toBeGreaterThan(0)
 })

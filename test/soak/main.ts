@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startApiServer } from '../apiserver/server.ts'
 import { startOperator } from '../integration/operator.ts'
+import { samples as scrape } from '../integration/prometheus.ts'
 import { createRandom } from '../random.ts'
 import { flip, type Host, killAll, startHosts } from './hosts.ts'
 import {
@@ -50,7 +51,7 @@ process.on('exit', () => operator.kill('SIGKILL'))
 const ceps = new Map<string, Cep>()
 const published = new Map<string, ReadonlySet<string>>()
 const broken: string[] = []
-const counts = { created: 0, edited: 0, deleted: 0, flips: 0, outages: 0, writes: 0, requests: 0 }
+const counts = { created: 0, edited: 0, deleted: 0, flips: 0, outages: 0, writes: 0 }
 let calmSinceMs = performance.now()
 let isTroubled = false
 let isPaused = false
@@ -67,7 +68,13 @@ server.onEvent(({ type, resource, object }) => {
   if (cep && type !== 'DELETED') note(wronglyLost(cep, before, after, performance.now()))
 })
 
-type Sample = { readonly rssMb: number; readonly anonMb: number; readonly descriptors: number }
+type Sample = {
+  readonly rssMb: number
+  readonly anonMb: number
+  readonly heapMb: number
+  readonly descriptors: number
+  readonly requests: number
+}
 const samples: Sample[] = []
 const startedMs = performance.now()
 const endMs = startedMs + minutes * 60_000
@@ -85,7 +92,7 @@ while (performance.now() < endMs) {
   }
   if (performance.now() < nextSampleMs) continue
   nextSampleMs += SAMPLE_MS
-  samples.push(sample())
+  samples.push(await sample())
   if (samples.length % 12 === 0) console.log(`soak: ${progress()}`)
 }
 
@@ -202,16 +209,25 @@ function note(found: readonly string[]): void {
   }
 }
 
-function sample(): Sample {
+async function sample(): Promise<Sample> {
   const status = readFileSync(`/proc/${operator.pid}/status`, 'utf8')
   const kb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1])
   const descriptors = readdirSync(`/proc/${operator.pid}/fd`).length
-  return { rssMb: kb('VmRSS') / 1000, anonMb: kb('RssAnon') / 1000, descriptors }
+  const metrics = await scrape(operator.metricsUrl)
+  const total = (name: string) =>
+    metrics.reduce((sum, each) => sum + (each.name === name ? each.value : 0), 0)
+  return {
+    rssMb: kb('VmRSS') / 1000,
+    anonMb: kb('RssAnon') / 1000,
+    heapMb: total('cep_heap_bytes') / 1e6,
+    descriptors,
+    requests: total('cep_api_requests_total'),
+  }
 }
 
 function progress(): string {
   const last = samples.at(-1)
-  return `${elapsed()} rss ${last?.rssMb.toFixed(1)} MB, anonymous ${last?.anonMb.toFixed(1)} MB, ${last?.descriptors} descriptors, ${ceps.size} resources, ${broken.length} broken promises`
+  return `${elapsed()} rss ${last?.rssMb.toFixed(1)} MB, anonymous ${last?.anonMb.toFixed(1)} MB, heap ${last?.heapMb.toFixed(1)} MB, ${last?.descriptors} descriptors, ${last?.requests} requests, ${ceps.size} resources, ${broken.length} broken promises`
 }
 
 function report(code: number): number {
@@ -225,9 +241,11 @@ function report(code: number): number {
     minutes,
     seed,
     ...counts,
+    requests: samples.at(-1)?.requests,
     resources: ceps.size,
     rssMb: { afterFirstTenth: early?.rssMb, atEnd: mean(({ rssMb }) => rssMb), growth },
     anonymousMb: { afterFirstTenth: early?.anonMb, atEnd: mean(({ anonMb }) => anonMb) },
+    heapMb: { afterFirstTenth: early?.heapMb, atEnd: mean(({ heapMb }) => heapMb) },
     descriptors: {
       afterFirstTenth: early?.descriptors,
       atEnd: mean(({ descriptors }) => descriptors),
