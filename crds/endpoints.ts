@@ -97,33 +97,45 @@ function portText({ name = '', port, protocol }: EndpointPort): string {
 }
 
 const addressesSchema = v.nullish(
-  v.array(v.object({ ip: v.pipe(v.string(), v.transform(canonicalAddress)) })),
+  v.array(
+    v.object({
+      ip: v.pipe(v.string(), v.transform(canonicalAddress)),
+      hostname: v.optional(v.string(), ''),
+    }),
+  ),
   [],
 )
 
-const liveEndpointsSchema = v.pipe(
-  v.object({
-    metadata: liveMetadataSchema,
-    subsets: v.nullish(
-      v.array(
-        v.object({
-          addresses: addressesSchema,
-          notReadyAddresses: addressesSchema,
-          ports: v.nullish(
-            v.array(
-              v.object({
-                name: v.optional(v.string(), ''),
-                port: v.number(),
-                protocol: v.optional(v.string(), 'TCP'),
-              }),
-            ),
-            [],
-          ),
-        }),
+const subsetsSchema = v.nullish(
+  v.array(
+    v.object({
+      addresses: addressesSchema,
+      notReadyAddresses: addressesSchema,
+      ports: v.nullish(
+        v.array(
+          v.object({
+            name: v.optional(v.string(), ''),
+            port: v.number(),
+            protocol: v.optional(v.string(), 'TCP'),
+          }),
+        ),
+        [],
       ),
-      [],
-    ),
-  }),
+    }),
+  ),
+  [],
+)
+
+/** A subset of live Endpoints, with what is absent filled in. */
+export type LiveSubset = v.InferOutput<typeof subsetsSchema>[number]
+
+/** Reads the subsets of Endpoints as the API server sends them. Throws v.ValiError if they are none. */
+export function readSubsets(value: unknown): readonly LiveSubset[] {
+  return v.parse(v.object({ subsets: subsetsSchema }), value).subsets
+}
+
+const liveEndpointsSchema = v.pipe(
+  v.object({ metadata: liveMetadataSchema, subsets: subsetsSchema }),
   v.transform(({ metadata, subsets }) => ({
     metadata,
     /** `ip protocol port` of every ready address: what is published now, whatever the port is called. */

@@ -1,5 +1,8 @@
 // What earlier versions of this product left on resources. Pure.
 
+/** The API group of v0.1.x. */
+export const LEGACY_GROUP = 'sealyun.com'
+
 /**
  * The finalizers that are not ours to keep: earlier versions set them, and without the old controller
  * they would make every deletion hang.
@@ -10,6 +13,7 @@ export function withoutLegacyFinalizers(finalizers: readonly string[]): string[]
 
 function isLegacy(finalizer: string): boolean {
   return (
-    finalizer === 'sealos.io/cluster-endpoints.finalizers' || finalizer.startsWith('sealyun.com/')
+    finalizer === 'sealos.io/cluster-endpoints.finalizers' ||
+    finalizer.startsWith(`${LEGACY_GROUP}/`)
   )
 }

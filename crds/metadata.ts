@@ -61,7 +61,10 @@ export function desiredMetadata({ metadata }: ClusterEndpoint): Metadata {
   }
 }
 
-function withoutToolMarks(entries: Readonly<Record<string, string>>): Record<string, string> {
+/** Labels or annotations less the marks of tools. */
+export function withoutToolMarks(
+  entries: Readonly<Record<string, string>>,
+): Record<string, string> {
   const isCarried = (key: string) => !TOOL_MARKS.some((mark) => key.startsWith(mark))
   return Object.fromEntries(Object.entries(entries).filter(([key]) => isCarried(key)))
 }

@@ -63,6 +63,16 @@ export function planOf(spec: Spec, policy: HostPolicy): Plan {
   return { ports: [...ports.values()], targets: [...targets.values()], refused }
 }
 
+/** Whether two specs ask for the same, however they write it. */
+export function isSameSpec(a: Spec, b: Spec): boolean {
+  const meaning = (spec: Spec) => {
+    // Only what is accepted everywhere differs by policy, and both are judged by the same.
+    const { ports, targets, refused } = planOf(spec, { allowLoopback: true })
+    return { clusterIP: spec.clusterIP, ports, targets, refused: refused.map(({ host }) => host) }
+  }
+  return Bun.deepEquals(meaning(a), meaning(b))
+}
+
 /** Whether two targets are asked the same question in the same rhythm. */
 export function isSameQuestion(a: Target, b: Target): boolean {
   return (
