@@ -6,20 +6,20 @@ import { desiredService } from '../crds/service.ts'
 import { portLabel } from '../crds/status.ts'
 import { type HostTarget, type Plan, planOf } from '../crds/targets.ts'
 import { pause } from '../k8s/backoff.ts'
-import { createClient } from '../k8s/client.ts'
-import { loadConfig } from '../k8s/config.ts'
 import { clusterEndpointPath } from '../k8s/paths.ts'
-import { version } from '../package.json'
 import { attempt } from '../probes/probers.ts'
 import type { Outcome } from '../probes/target.ts'
+import { CLUSTER_FLAGS, clusterOf, nameOf } from './cluster.ts'
 import { type Flag, flagHelp, type ParsedFlags, parseFlags, UsageError } from './flags.ts'
 import { readManifest } from './manifest.ts'
+import { print } from './print.ts'
+import { asCalled } from './program.ts'
 import { table } from './table.ts'
 
 /** Attempts at once. */
 const AT_ONCE = 256
 
-const FLAGS: readonly Flag[] = [
+export const CHECK_FLAGS: readonly Flag[] = [
   {
     name: 'filename',
     short: 'f',
@@ -37,8 +37,7 @@ const FLAGS: readonly Flag[] = [
   { name: 'watch', short: 'w', fallback: '', help: 'again after each period, until Ctrl-C' },
   { name: 'output', short: 'o', value: 'json', fallback: '', help: 'for programs' },
   { name: 'render', fallback: '', help: 'print the Service and Endpoints that would be applied' },
-  { name: 'kubeconfig', value: 'FILE', fallback: '', help: 'with NAME: kubeconfig to use' },
-  { name: 'master', value: 'URL', fallback: '', help: 'with NAME: URL of the API server' },
+  ...CLUSTER_FLAGS,
   { name: 'allow-loopback', fallback: '', help: 'accept hosts in 127.0.0.0/8 and ::1' },
   { name: 'help', short: 'h', fallback: '', help: 'show this' },
 ]
@@ -57,7 +56,7 @@ Examples:
 Exit code: 0 all hosts are healthy, 1 some are not, 2 the manifest is wrong.
 
 Flags:
-${flagHelp(FLAGS)}
+${flagHelp(CHECK_FLAGS)}
 `
 
 /** One host as it was found. */
@@ -73,9 +72,9 @@ type Finding = {
 
 /** Resolves with the exit code. Throws UsageError when the manifest is wrong. */
 export async function check(args: readonly string[]): Promise<number> {
-  const flags = parseFlags(args, FLAGS, 1)
+  const flags = parseFlags(args, CHECK_FLAGS, 1)
   if (flags.isOn('help')) {
-    process.stdout.write(HELP)
+    await print(asCalled(HELP))
     return 0
   }
   const output = flags.get('output')
@@ -85,23 +84,23 @@ export async function check(args: readonly string[]): Promise<number> {
 
   const cep = await manifestOf(flags)
   const parsed = parseSpec(cep)
-  if (!parsed.ok) throw new UsageError(parsed.issues.join('\n  '))
+  if (!parsed.ok) throw new UsageError(parsed.issues.join('; '))
   const { spec } = parsed
   const plan = planOf(spec, { allowLoopback: flags.isOn('allow-loopback') })
   const [refused] = plan.refused
-  if (refused) throw new UsageError(plan.refused.map(({ message }) => message).join('\n  '))
+  if (refused) throw new UsageError(plan.refused.map(({ message }) => message).join('; '))
 
   for (;;) {
     const findings = await probeAll(plan.targets, stop.signal)
     if (stop.signal.aborted) return 0
-    if (flags.isOn('render')) process.stdout.write(rendered(cep, spec.clusterIP, plan, findings))
-    else if (output === 'json') process.stdout.write(`${JSON.stringify(jsonOf(cep, findings))}\n`)
-    else process.stdout.write(text(findings))
+    if (flags.isOn('render')) await print(rendered(cep, spec.clusterIP, plan, findings))
+    else if (output === 'json') await print(`${JSON.stringify(jsonOf(cep, findings))}\n`)
+    else await print(text(findings))
     const isWell = findings.every(({ verdict }) => verdict === 'healthy')
     if (!flags.isOn('watch')) return isWell ? 0 : 1
     await pause(spec.periodMs, stop.signal)
     if (stop.signal.aborted) return isWell ? 0 : 1
-    if (output === '') process.stdout.write('\n')
+    if (output === '') await print('\n')
   }
 }
 
@@ -114,14 +113,10 @@ async function manifestOf(flags: ParsedFlags): Promise<ClusterEndpoint> {
       'check takes either -f FILE or the NAME of a ClusterEndpoint; see check --help',
     )
   }
-  const config = await loadConfig({
-    kubeconfig: flags.get('kubeconfig') || undefined,
-    master: flags.get('master') || undefined,
-  })
-  const client = createClient(config, { userAgent: `endpoints-operator-check/${version}` })
-  const namespace = flags.get('namespace') || config.namespace || 'default'
-  const path = clusterEndpointPath({ namespace, name: encodeURIComponent(name) })
-  return parseClusterEndpoint(await client.request({ method: 'GET', path }))
+  const cluster = await clusterOf(flags, 'check')
+  const namespace = nameOf(flags.get('namespace') || cluster.namespace, 'namespace')
+  const path = clusterEndpointPath({ namespace, name: nameOf(name, 'name') })
+  return parseClusterEndpoint(await cluster.client.request({ method: 'GET', path }))
 }
 
 /** Asks every target once, each within its own timeout. */

@@ -10,8 +10,10 @@ export class UsageError extends Error {
 export type Flag = {
   readonly name: string
   readonly short?: string
-  /** What stands for the value in --help; absent for a flag without one. */
+  /** What stands for the value in --help, like `FILE`, or its choices, like `text|json`; absent for a flag without one. */
   readonly value?: string
+  /** The value of a flag that is given without one: what follows is its value only if it is one of its choices. */
+  readonly implied?: string
   readonly fallback: string
   /** Empty for a flag that is accepted and does nothing: it stays out of --help. */
   readonly help: string
@@ -41,7 +43,11 @@ export function parseFlags(
   positionalsMax = 0,
 ): ParsedFlags {
   const booleans = new Set(flags.filter(({ value }) => value === undefined).map(({ name }) => name))
-  const spelled = args.map((arg) => {
+  const spelled = args.map((arg, index) => {
+    const flag = flags.find(({ name }) => arg === `--${name}`)
+    if (flag?.implied !== undefined && !choicesOf(flag).includes(args[index + 1] ?? '')) {
+      return `${arg}=${flag.implied}`
+    }
     // `-v=4`, as Go programs take it.
     if (/^-[a-z]=/.test(arg)) return `${arg.slice(0, 2)}${arg.slice(3)}`
     // Source: Go, strconv.ParseBool.
@@ -84,6 +90,24 @@ function parsed(
   }
 }
 
+/** All that the value of a flag may be, where that is a short list; empty where it is not. */
+export function choicesOf({ value = '' }: Flag): string[] {
+  return /^[a-z|]+$/.test(value) ? value.split('|') : []
+}
+
+/** Flags of the Go original's logging library: a manifest or a script that has them must go on working. */
+export const KLOG_FLAGS: readonly Flag[] = [
+  ...['add-dir-header', 'alsologtostderr', 'logtostderr', 'one-output'],
+  ...['skip-headers', 'skip-log-headers'],
+]
+  .map((name): Flag => ({ name, fallback: '', help: '' }))
+  .concat(
+    [
+      ...['log-backtrace-at', 'log-dir', 'log-file', 'log-file-max-size'],
+      ...['stderrthreshold', 'vmodule'],
+    ].map((name) => ({ name, value: 'TEXT', fallback: '', help: '' })),
+  )
+
 /** A flag as a whole number from `min` to `max`. Throws UsageError. */
 export function wholeNumber(flags: ParsedFlags, name: string, min: number, max: number): number {
   const text = flags.get(name)
@@ -92,6 +116,19 @@ export function wholeNumber(flags: ParsedFlags, name: string, min: number, max: 
     throw new UsageError(`--${name} must be a whole number from ${min} to ${max}, not "${text}"`)
   }
   return value
+}
+
+/** A flag as one of `choices`. Throws UsageError. */
+export function oneOf<T extends string>(
+  flags: ParsedFlags,
+  name: string,
+  choices: readonly T[],
+): T {
+  const text = flags.get(name)
+  const found = choices.find((choice) => choice === text)
+  if (found !== undefined) return found
+  const all = [choices.slice(0, -1).join(', '), choices.at(-1)].filter(Boolean).join(' or ')
+  throw new UsageError(`--${name} must be ${all}, not "${text}"`)
 }
 
 const UNIT_MS = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const

@@ -15,12 +15,16 @@ import {
   duration,
   type Flag,
   flagHelp,
+  KLOG_FLAGS,
   type ParsedFlags,
   parseFlags,
   UsageError,
   wholeNumber,
 } from './flags.ts'
+import { print } from './print.ts'
+import { asCalled } from './program.ts'
 import { tuneEngine } from './tune.ts'
+import { commandHelp } from './usage.ts'
 
 /** Milliseconds for what is under way to end, and the lease to be released, once we are told to stop. */
 const STOP_MAX_MS = 1_800
@@ -34,31 +38,17 @@ export const RUN_FLAGS: readonly Flag[] = [
     name: 'kubeconfig',
     value: 'FILE',
     fallback: '',
-    help: 'kubeconfig to use; default: $KUBECONFIG, the pod, ~/.kube/config',
+    help: '$KUBECONFIG, the pod or ~/.kube/config if absent',
   },
-  {
-    name: 'master',
-    value: 'URL',
-    fallback: '',
-    help: 'URL of the API server; wins over the kubeconfig',
-  },
-  {
-    name: 'maxconcurrent',
-    value: 'N',
-    fallback: '8',
-    help: 'resources brought up to date at once',
-  },
-  {
-    name: 'maxretry',
-    value: 'N',
-    fallback: '1',
-    help: 'accepted for compatibility; failureThreshold decides',
-  },
+  { name: 'master', value: 'URL', fallback: '', help: 'URL of the API server instead' },
+  { name: 'maxconcurrent', value: 'N', fallback: '8', help: 'resources updated at once' },
+  // Accepted for compatibility: failureThreshold decides.
+  { name: 'maxretry', value: 'N', fallback: '1', help: '' },
   {
     name: 'max-in-flight',
     value: 'N',
     fallback: '',
-    help: `probe attempts at once; default: ${IN_FLIGHT_MAX}, fewer if open files are limited`,
+    help: `attempts at once; ${IN_FLIGHT_MAX} if absent, or fewer`,
   },
   { name: 'metricsaddr', value: 'ADDR', fallback: ':9090', help: 'address of /metrics' },
   {
@@ -67,40 +57,32 @@ export const RUN_FLAGS: readonly Flag[] = [
     fallback: ':8080',
     help: 'address of /healthz and /readyz',
   },
-  {
-    name: 'leader-elect',
-    fallback: '',
-    help: 'of several replicas, only the holder of a Lease probes and writes',
-  },
+  { name: 'leader-elect', fallback: '', help: 'of several replicas one works: who has a Lease' },
   {
     name: 'leader-elect-lease-duration',
     value: 'DURATION',
     fallback: '15s',
-    help: 'after which a lease that was not renewed may be taken',
+    help: 'until others may take the lease',
   },
   {
     name: 'leader-elect-renew-deadline',
     value: 'DURATION',
     fallback: '10s',
-    help: 'after which a leader that could not renew stops',
+    help: 'until one that cannot renew stops',
   },
   {
     name: 'leader-elect-retry-period',
     value: 'DURATION',
     fallback: '2s',
-    help: 'between attempts to take or renew the lease',
+    help: 'between two attempts at the lease',
   },
-  {
-    name: 'leader-elect-resource-lock',
-    value: 'KIND',
-    fallback: 'leases',
-    help: 'accepted for compatibility; it is always a Lease',
-  },
+  // Accepted for compatibility: it is always a Lease.
+  { name: 'leader-elect-resource-lock', value: 'KIND', fallback: 'leases', help: '' },
   {
     name: 'leader-elect-namespace',
     value: 'NAMESPACE',
     fallback: '',
-    help: 'of the lease; default: where we run, else kube-system',
+    help: 'of the lease; where we run if absent',
   },
   {
     name: 'leader-elect-name',
@@ -108,19 +90,10 @@ export const RUN_FLAGS: readonly Flag[] = [
     fallback: 'endpoints-operator',
     help: 'of the lease',
   },
-  {
-    name: 'log-format',
-    value: 'text|json',
-    fallback: 'text',
-    help: 'form of log lines on standard error',
-  },
+  { name: 'log-format', value: 'text|json', fallback: 'text', help: 'of the log' },
   { name: 'v', short: 'v', value: 'N', fallback: '0', help: 'verbosity; 4 logs each attempt' },
-  {
-    name: 'allow-loopback',
-    fallback: '',
-    help: 'accept hosts in 127.0.0.0/8 and ::1, for demos; a real API server refuses them',
-  },
-  ...klogFlags(),
+  { name: 'allow-loopback', fallback: '', help: 'accept hosts in 127.0.0.0/8 and ::1' },
+  ...KLOG_FLAGS,
   { name: 'help', short: 'h', fallback: '', help: 'show this' },
 ]
 
@@ -128,36 +101,22 @@ export const RUN_HELP = `Keeps a Service and its Endpoints for hosts outside the
 only hosts that answer.
 
 Usage:
-  endpoints-operator [flags]            run the operator
-  endpoints-operator check -f FILE|-    probe what a manifest says, from here
-  endpoints-operator version
+  endpoints-operator [flags]             run the operator
+${commandHelp()}
 
 Examples:
-  endpoints-operator                                in a pod
   endpoints-operator --kubeconfig ~/.kube/config    from your machine
-  endpoints-operator --v 4 --log-format json        with every attempt, as JSON
+  endpoints-operator --v 4 --log-format json        every attempt, as JSON
 
 Flags:
 ${flagHelp(RUN_FLAGS)}
 `
 
-/** Flags of the Go original's logging library: a manifest that has them must go on working. */
-function klogFlags(): Flag[] {
-  const on = ['add-dir-header', 'alsologtostderr', 'logtostderr', 'one-output']
-  const booleans = [...on, 'skip-headers', 'skip-log-headers']
-  const named = ['log-backtrace-at', 'log-dir', 'log-file', 'log-file-max-size']
-  const values = [...named, 'stderrthreshold', 'vmodule']
-  return [
-    ...booleans.map((name) => ({ name, fallback: '', help: '' })),
-    ...values.map((name) => ({ name, value: 'TEXT', fallback: '', help: '' })),
-  ]
-}
-
 /** Runs the operator; resolves with the exit code when it was told to stop. Throws UsageError or what kept it from starting. */
 export async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, RUN_FLAGS)
   if (flags.isOn('help')) {
-    process.stdout.write(RUN_HELP)
+    await print(asCalled(RUN_HELP))
     return 0
   }
   const format = flags.get('log-format')

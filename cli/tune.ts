@@ -35,9 +35,9 @@ export function tuneEngine(args: readonly string[]): void {
   const isCompiled = import.meta.path.startsWith('/$bunfs/')
   const isTuned = Object.keys(SETTINGS).every((name) => process.env[name] !== undefined)
   if (!isCompiled || isTuned || process.platform !== 'linux' || !process.execve) return
-  const { execPath, env } = process
+  const { execPath, argv0, env } = process
   const kept = Object.entries(env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   )
-  process.execve(execPath, [execPath, ...args], { ...SETTINGS, ...Object.fromEntries(kept) })
+  process.execve(execPath, [argv0, ...args], { ...SETTINGS, ...Object.fromEntries(kept) })
 }

@@ -2,8 +2,10 @@
 
 import { version } from '../package.json'
 import { type Flag, flagHelp, parseFlags, UsageError } from './flags.ts'
+import { print } from './print.ts'
+import { asCalled } from './program.ts'
 
-const FLAGS: readonly Flag[] = [
+export const VERSION_FLAGS: readonly Flag[] = [
   { name: 'output', short: 'o', value: 'json', fallback: '', help: 'for programs' },
   { name: 'help', short: 'h', fallback: '', help: 'show this' },
 ]
@@ -14,14 +16,14 @@ Usage:
   endpoints-operator version [-o json]
 
 Flags:
-${flagHelp(FLAGS)}
+${flagHelp(VERSION_FLAGS)}
 `
 
 /** Prints the version, and with `-o json` what it was built with. */
 export async function printVersion(args: readonly string[]): Promise<number> {
-  const flags = parseFlags(args, FLAGS)
+  const flags = parseFlags(args, VERSION_FLAGS)
   if (flags.isOn('help')) {
-    process.stdout.write(HELP)
+    await print(asCalled(HELP))
     return 0
   }
   const output = flags.get('output')
@@ -30,6 +32,6 @@ export async function printVersion(args: readonly string[]): Promise<number> {
   const text = output
     ? JSON.stringify({ version, bun: Bun.version, platform, arch })
     : `endpoints-operator ${version} (bun ${Bun.version}, ${platform}/${arch})`
-  process.stdout.write(`${text}\n`)
+  await print(`${text}\n`)
   return 0
 }

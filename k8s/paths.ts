@@ -1,6 +1,7 @@
 // Paths of the API server that we use.
 
 import { GROUP, PLURAL, VERSION } from '../crds/clusterendpoint.ts'
+import { LEGACY_GROUP } from '../crds/legacy.ts'
 
 /** Namespace and name of an object. */
 export type Named = { readonly namespace: string; readonly name: string }
@@ -8,7 +9,7 @@ export type Named = { readonly namespace: string; readonly name: string }
 /** The kinds that we publish, by their plural. */
 export type Published = 'services' | 'endpoints'
 
-export const CLUSTER_ENDPOINTS = `/apis/${GROUP}/${VERSION}/${PLURAL}`
+export const CLUSTER_ENDPOINTS = clusterEndpointsPath(GROUP, undefined)
 
 export function publishedCollection(plural: Published): string {
   return `/api/v1/${plural}`
@@ -19,7 +20,24 @@ export function publishedPath(plural: Published, { namespace, name }: Named): st
 }
 
 export function clusterEndpointPath({ namespace, name }: Named): string {
-  return `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/${PLURAL}/${name}`
+  return `${clusterEndpointsPath(GROUP, namespace)}/${name}`
+}
+
+/** All ClusterEndpoints of a namespace, or of all; of our group or of that of v0.1.x. */
+export function clusterEndpointsPath(
+  group: typeof GROUP | typeof LEGACY_GROUP,
+  namespace: string | undefined,
+): string {
+  const inside = namespace === undefined ? '' : `/namespaces/${namespace}`
+  return `/apis/${group}/${VERSION}${inside}/${PLURAL}`
+}
+
+export function legacyClusterEndpointPath({ namespace, name }: Named): string {
+  return `${clusterEndpointsPath(LEGACY_GROUP, namespace)}/${name}`
+}
+
+export function servicesPath(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/services`
 }
 
 export function eventsPath(namespace: string): string {

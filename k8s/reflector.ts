@@ -5,6 +5,7 @@ import { backOff, mayPassAnyMoment, pause } from './backoff.ts'
 import type { ApiClient } from './client.ts'
 import { ApiError, messageOf, NetworkError, statusOfError } from './errors.ts'
 import { jsonLines } from './lines.ts'
+import { listAll } from './list.ts'
 import type { Log } from './log.ts'
 import { isNewer } from './versions.ts'
 
@@ -47,10 +48,6 @@ export type ReflectorState = {
   readonly trouble: string | undefined
 }
 
-/** Objects a page. Source: client-go tools/pager: 500. */
-const PAGE_SIZE = 500
-/** Milliseconds for one page. */
-const LIST_TIMEOUT_MS = 30_000
 /** Seconds. Source: client-go asks the server to end watches after 5 to 10 minutes. */
 const WATCH_SECONDS_MIN = 300
 /** Milliseconds that a server may take longer than asked for to end a watch. */
@@ -68,14 +65,6 @@ const STUBBORN_MAX = 3
  * within seconds: the wait for them grows no further than after so many failures, to 3 to 6 s.
  */
 const PATIENCE_MAX = 3
-
-const listSchema = v.object({
-  metadata: v.object({
-    resourceVersion: v.optional(v.string(), ''),
-    continue: v.optional(v.string(), ''),
-  }),
-  items: v.nullish(v.array(v.unknown()), []),
-})
 
 const eventSchema = v.object({ type: v.string(), object: v.unknown() })
 
@@ -154,31 +143,16 @@ export function startReflector(options: ReflectorOptions): Reflector {
   }
 
   async function list(): Promise<string> {
-    const objects: unknown[] = []
-    let token = ''
-    for (;;) {
-      const query = {
-        ...selector(options),
-        limit: String(PAGE_SIZE),
-        ...(token ? { continue: token } : {}),
-      }
-      const answer = await client.request({
-        method: 'GET',
-        path,
-        query,
-        timeoutMs: LIST_TIMEOUT_MS,
-        signal,
-      })
-      const { metadata, items } = v.parse(listSchema, answer)
-      // Not by push(...): a server may take no notice of the limit.
-      for (const item of items ?? []) objects.push(item)
-      state.lastSignMs = performance.now()
-      token = metadata.continue
-      if (token !== '') continue
-      state.lists++
-      options.onReplace(objects, metadata.resourceVersion)
-      return metadata.resourceVersion
-    }
+    const { items, resourceVersion } = await listAll(client, path, {
+      query: selector(options),
+      signal,
+      onPage: () => {
+        state.lastSignMs = performance.now()
+      },
+    })
+    state.lists++
+    options.onReplace(items, resourceVersion)
+    return resourceVersion
   }
 
   /** Watches from `version` until the server ends it; returns how many events came. */

@@ -5,6 +5,7 @@ import {
   duration,
   type Flag,
   flagHelp,
+  oneOf,
   parseFlags,
   UsageError,
   wholeNumber,
@@ -97,6 +98,32 @@ describe('parseFlags()', () => {
       true,
       false,
     ])
+  })
+})
+
+describe('a flag whose value may be left out', () => {
+  const own: readonly Flag[] = [
+    { name: 'probe', value: 'tcp|none', implied: 'tcp', fallback: 'none', help: 'probe' },
+  ]
+  for (const [args, value, words] of [
+    [[], 'none', []],
+    [['--probe'], 'tcp', []],
+    [['--probe', 'none'], 'none', []],
+    [['--probe', 'db'], 'tcp', ['db']],
+    [['db', '--probe'], 'tcp', ['db']],
+    [['--probe=none', 'db'], 'none', ['db']],
+  ] as const) {
+    test(`${JSON.stringify(args)} is ${value}`, () => {
+      const parsed = parseFlags(args, own, 1)
+      expect([oneOf(parsed, 'probe', ['tcp', 'none']), parsed.positionals]).toEqual([value, words])
+    })
+  }
+
+  test('oneOf() names what may be said', () => {
+    const read = (...choices: readonly string[]) =>
+      complaint(() => oneOf(parseFlags(['--probe=x'], own), 'probe', choices))
+    expect(read('tcp', 'udp', 'none')).toBe('--probe must be tcp, udp or none, not "x"')
+    expect(read('tcp')).toBe('--probe must be tcp, not "x"')
   })
 })
 
