@@ -4,6 +4,7 @@
 import { check } from './cli/check.ts'
 import { UsageError } from './cli/flags.ts'
 import { importServices } from './cli/import.ts'
+import { migrate } from './cli/migrate.ts'
 import { ClosedPipe, print } from './cli/print.ts'
 import { program } from './cli/program.ts'
 import { run } from './cli/run.ts'
@@ -24,6 +25,7 @@ const commands: Readonly<Record<string, Command>> = {
   run,
   check,
   import: importServices,
+  migrate,
   version: printVersion,
 }
 

@@ -2,7 +2,6 @@
 
 import { type ApiClient, createClient } from '../k8s/client.ts'
 import { loadConfig } from '../k8s/config.ts'
-import { statusOfError } from '../k8s/errors.ts'
 import { version } from '../package.json'
 import { type Flag, type ParsedFlags, UsageError } from './flags.ts'
 
@@ -25,16 +24,6 @@ export async function clusterOf(flags: ParsedFlags, command: string): Promise<Cl
   })
   const client = createClient(config, { userAgent: `endpoints-operator-${command}/${version}` })
   return { client, namespace: config.namespace ?? 'default' }
-}
-
-/** The object at `path`; undefined when there is none. */
-export async function lookUp(client: ApiClient, path: string): Promise<unknown> {
-  try {
-    return await client.request({ method: 'GET', path })
-  } catch (error) {
-    if (statusOfError(error) === 404) return undefined
-    throw error
-  }
 }
 
 /** RFC 1123: the letters of any name that goes into a path. */

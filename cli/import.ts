@@ -2,11 +2,11 @@
 
 import { GROUP, parseClusterEndpoint, parseSpec } from '../crds/clusterendpoint.ts'
 import { type Imported, importService, type Manifest, PROBE_CHOICES } from '../crds/import.ts'
-import { printable } from '../crds/printable.ts'
 import { readService } from '../crds/service.ts'
 import { isSameSpec } from '../crds/targets.ts'
 import type { ApiClient } from '../k8s/client.ts'
 import { ApiError } from '../k8s/errors.ts'
+import { find } from '../k8s/find.ts'
 import { listAll } from '../k8s/list.ts'
 import {
   clusterEndpointPath,
@@ -15,7 +15,7 @@ import {
   publishedPath,
   servicesPath,
 } from '../k8s/paths.ts'
-import { CLUSTER_FLAGS, clusterOf, lookUp, nameOf } from './cluster.ts'
+import { CLUSTER_FLAGS, clusterOf, nameOf } from './cluster.ts'
 import {
   type Flag,
   flagHelp,
@@ -26,7 +26,7 @@ import {
   UsageError,
   wholeNumber,
 } from './flags.ts'
-import { print } from './print.ts'
+import { note, print } from './print.ts'
 import { asCalled, program } from './program.ts'
 
 /** Seconds. What the schema of a ClusterEndpoint takes. */
@@ -151,7 +151,7 @@ type Found = {
 async function one(client: ApiClient, namespace: string, name: string): Promise<Found> {
   const named = { namespace, name }
   const service = await client.request({ method: 'GET', path: publishedPath('services', named) })
-  return { named, service, endpoints: await lookUp(client, publishedPath('endpoints', named)) }
+  return { named, service, endpoints: await find(client, publishedPath('endpoints', named)) }
 }
 
 /** Every Service whose endpoints no controller of Kubernetes keeps, and no ClusterEndpoint yet. */
@@ -166,7 +166,7 @@ async function allIn(client: ApiClient, namespace: string): Promise<Found[]> {
     const isApiServer = namespace === 'default' && name === 'kubernetes'
     if (isSelected || isOwned || isApiServer) continue
     const named = { namespace, name }
-    const endpoints = await lookUp(client, publishedPath('endpoints', named))
+    const endpoints = await find(client, publishedPath('endpoints', named))
     found.push({ named, service, endpoints })
   }
   return found
@@ -200,7 +200,7 @@ type Applied = { readonly ok: boolean; readonly text: string }
 async function applyOne(client: ApiClient, manifest: Manifest): Promise<Applied> {
   const { metadata, spec } = manifest
   try {
-    const standing = await lookUp(client, clusterEndpointPath(metadata))
+    const standing = await find(client, clusterEndpointPath(metadata))
     if (standing === undefined) {
       const path = clusterEndpointsPath(GROUP, metadata.namespace)
       await client.request({ method: 'POST', path, body: manifest })
@@ -222,8 +222,4 @@ async function applyOne(client: ApiClient, manifest: Manifest): Promise<Applied>
         : error.message,
     }
   }
-}
-
-function note(text: string): void {
-  process.stderr.write(`${printable(text, 1_000)}\n`)
 }

@@ -1,4 +1,9 @@
-// Standard output of commands, for people and for pipes.
+// What commands say: results on standard output, for people and for pipes, and notes on standard error.
+
+import { printable } from '../crds/printable.ts'
+
+/** Characters of a note. */
+const NOTE_MAX = 1_000
 
 /** The reader of standard output has gone, as `head` does: no mistake of anybody's. */
 export class ClosedPipe extends Error {
@@ -22,4 +27,9 @@ export async function print(text: string): Promise<void> {
     }
     throw cause
   }
+}
+
+/** Writes a line for people to standard error. */
+export function note(text: string): void {
+  process.stderr.write(`${printable(text, NOTE_MAX)}\n`)
 }

@@ -13,6 +13,7 @@ export type CommandUsage = {
 export const COMMANDS: readonly CommandUsage[] = [
   { word: 'check', args: '-f FILE|-', about: 'probe what a manifest says, from here' },
   { word: 'import', args: 'SERVICE', about: 'make one of a Service that stands' },
+  { word: 'migrate', args: '--all', about: 'move in from earlier versions' },
   { word: 'version', args: '', about: 'print the version' },
 ]
 
