@@ -10,6 +10,8 @@ export type Plural = 'clusterendpoints' | 'services' | 'endpoints' | 'events' | 
 /** Where an object is; without a name, where its collection is. */
 export type Place = {
   readonly plural: Plural
+  /** Of ClusterEndpoints; ours if absent. */
+  readonly group?: 'sealos.io' | 'sealyun.com'
   readonly namespace?: string
   readonly name?: string
 }
@@ -95,8 +97,8 @@ export function createApi({ request }: Pick<World, 'request'>): Api {
 }
 
 /** The path of an object or a collection. */
-export function pathOf({ plural, namespace, name }: Place): string {
-  const root = plural === 'clusterendpoints' ? '/apis/sealos.io/v1beta1' : '/api/v1'
+export function pathOf({ plural, group = 'sealos.io', namespace, name }: Place): string {
+  const root = plural === 'clusterendpoints' ? `/apis/${group}/v1beta1` : '/api/v1'
   const inside = namespace === undefined ? '' : `/namespaces/${namespace}`
   return `${root}${inside}/${plural}${name === undefined ? '' : `/${name}`}`
 }

@@ -8,6 +8,7 @@ import { startDeafTcp } from '../backends/deaf.ts'
 import { commandPath } from '../controlplane/command-path.ts'
 import { freePorts } from '../controlplane/free-ports.ts'
 import { runKubectl } from '../controlplane/kubectl.ts'
+import { LEGACY_CRD } from './legacy.ts'
 import type { World } from './world.ts'
 
 /** Starts one at once. On Linux, where all of 127.0.0.0/8 is local. */
@@ -16,6 +17,7 @@ export async function startInProcessWorld(): Promise<World> {
   server.store.applyCrd(
     readFileSync(join(import.meta.dir, '../../crds/clusterendpoints.yaml'), 'utf8'),
   )
+  server.store.applyCrd(JSON.stringify(LEGACY_CRD))
   const kubeconfig = server.kubeconfig()
   const program = commandPath('kubectl')
   return {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { startControlPlane, usualControllers } from '../controlplane/controlplane.ts'
 import { findBinaries } from '../controlplane/provision.ts'
 import { auditFlags, writesIn } from './audit.ts'
+import { LEGACY_CRD } from './legacy.ts'
 import type { World } from './world.ts'
 
 const HOST_V6 = 'fd00:33:40::151'
@@ -30,9 +31,11 @@ export async function startRealWorld(): Promise<World> {
     apiserverFlags: auditFlags(folder, auditLog),
   })
   const crd = join(import.meta.dir, '../../crds/clusterendpoints.yaml')
-  const applied = await plane.kubectl(['apply', '-f', crd])
-  if (applied.code !== 0) throw new Error(`Cannot apply the CRD: ${applied.stderr}`)
-  // Anew, so that the garbage collector knows the kind at once and not within 30 s.
+  for (const text of [readFileSync(crd, 'utf8'), JSON.stringify(LEGACY_CRD)]) {
+    const applied = await plane.kubectl(['apply', '-f', '-'], text)
+    if (applied.code !== 0) throw new Error(`Cannot apply a CRD: ${applied.stderr}`)
+  }
+  // Anew, so that the garbage collector knows the kinds at once and not within 30 s.
   await plane.controllerManager?.restart()
 
   return {

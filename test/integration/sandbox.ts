@@ -1,5 +1,8 @@
 // A namespace of one test's own, with backends that end when the test does.
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Status } from '../../crds/status.ts'
 import type { Backend } from '../backends/backend.ts'
 import { startGrpc } from '../backends/grpc.ts'
@@ -36,6 +39,7 @@ export class Sandbox implements AsyncDisposable {
   readonly session: Session
   readonly namespace: string
   readonly #stack = new AsyncDisposableStack()
+  #folder: string | undefined
 
   private constructor(session: Session, namespace: string) {
     this.session = session
@@ -62,6 +66,15 @@ export class Sandbox implements AsyncDisposable {
     for (const { metadata } of items)
       await api.remove(this.place('clusterendpoints', metadata.name))
     await this.#stack.disposeAsync()
+  }
+
+  /** An empty folder at first, removed along with this. */
+  get folder(): string {
+    if (this.#folder !== undefined) return this.#folder
+    const folder = mkdtempSync(join(tmpdir(), 'sandbox-'))
+    this.#stack.defer(() => rmSync(folder, { recursive: true }))
+    this.#folder = folder
+    return folder
   }
 
   /** A backend that answers; on a free port unless one is given. */

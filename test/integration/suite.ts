@@ -9,6 +9,7 @@ import { finalizerCases } from './cases/finalizers.ts'
 import { formCases } from './cases/forms.ts'
 import { hostileCases } from './cases/hostile.ts'
 import { invalidEditCases } from './cases/invalid-edits.ts'
+import { movingCases } from './cases/moving.ts'
 import { portCases } from './cases/ports.ts'
 import { refusalCases } from './cases/refusals.ts'
 import { repairCases } from './cases/repair.ts'
@@ -47,6 +48,7 @@ export function describeOperator(name: string, start: () => Promise<World>): voi
     takeoverCases(session)
     refusalCases(session)
     finalizerCases(session)
+    movingCases(session)
     portCases(session)
     restartCases(session)
     restCases(session)
