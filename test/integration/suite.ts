@@ -8,6 +8,7 @@ import { editCases } from './cases/edits.ts'
 import { finalizerCases } from './cases/finalizers.ts'
 import { formCases } from './cases/forms.ts'
 import { hostileCases } from './cases/hostile.ts'
+import { importingCases } from './cases/importing.ts'
 import { invalidEditCases } from './cases/invalid-edits.ts'
 import { movingCases } from './cases/moving.ts'
 import { portCases } from './cases/ports.ts'
@@ -48,6 +49,7 @@ export function describeOperator(name: string, start: () => Promise<World>): voi
     takeoverCases(session)
     refusalCases(session)
     finalizerCases(session)
+    importingCases(session)
     movingCases(session)
     portCases(session)
     restartCases(session)
