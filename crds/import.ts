@@ -3,7 +3,6 @@
 
 import { API_VERSION, type ClusterEndpoint, KIND, parseSpec } from './clusterendpoint.ts'
 import { type LiveEndpoints, type LiveSubset, readEndpoints, readSubsets } from './endpoints.ts'
-import { LEGACY_GROUP } from './legacy.ts'
 import { controllerOf } from './metadata.ts'
 import {
   controllerRefusal,
@@ -166,9 +165,6 @@ function refusalOf(
   const owner = controllerOf(service.metadata)
   if (owner?.kind === KIND && owner.apiVersion === API_VERSION) {
     return `Cannot import the Service as ClusterEndpoint "${owner.name}" keeps it already`
-  }
-  if (owner?.kind === KIND && owner.apiVersion.startsWith(`${LEGACY_GROUP}/`)) {
-    return `Cannot import the Service as it belongs to a ClusterEndpoint of ${LEGACY_GROUP}; use migrate`
   }
   // Source: kube-apiserver itself keeps the Endpoints of this one.
   if (namespace === 'default' && name === 'kubernetes') {

@@ -2,6 +2,7 @@
 
 import * as v from 'valibot'
 import { API_VERSION, type ClusterEndpoint, KIND } from './clusterendpoint.ts'
+import { LEGACY_GROUP } from './legacy.ts'
 import {
   controllerOf,
   desiredMetadata,
@@ -148,6 +149,12 @@ export function controllerRefusal(
     return refusal(
       PREDECESSOR,
       `Cannot take over the ${kind} as it belongs to a deleted ClusterEndpoint of the same name; it is made anew once the garbage collector has removed it`,
+    )
+  }
+  if (isNamesake && controller.apiVersion.startsWith(`${LEGACY_GROUP}/`)) {
+    return refusal(
+      'ControlledByOther',
+      `Cannot take over the ${kind} as it belongs to a ${KIND} of ${LEGACY_GROUP}; run endpoints-operator migrate`,
     )
   }
   return refusal(

@@ -188,8 +188,8 @@ describe('importService()', () => {
     expect([ipOf('None'), ipOf('10.96.0.7')]).toEqual(['None', '10.96.0.7'])
   })
 
-  const owner = (apiVersion: string, kind: string) => ({
-    ownerReferences: [{ apiVersion, kind, name: 'x', uid: 'x', controller: true }],
+  const owner = (apiVersion: string, kind: string, name = 'x') => ({
+    ownerReferences: [{ apiVersion, kind, name, uid: 'x', controller: true }],
   })
   const refused: readonly (readonly [what: string, live: object, why: string | RegExp])[] = [
     ['a selector', service({ selector: { app: 'x' } }), /as it has a selector/],
@@ -207,8 +207,8 @@ describe('importService()', () => {
     ],
     [
       'an old ClusterEndpoint',
-      service({}, owner('sealyun.com/v1beta1', 'ClusterEndpoint')),
-      'Cannot import the Service as it belongs to a ClusterEndpoint of sealyun.com; use migrate',
+      service({}, owner('sealyun.com/v1beta1', 'ClusterEndpoint', 'db')),
+      'Cannot take over the Service as it belongs to a ClusterEndpoint of sealyun.com; run endpoints-operator migrate',
     ],
     [
       'the Service of the API server',

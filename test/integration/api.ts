@@ -38,9 +38,14 @@ export type Api = {
   readonly get: (place: Place) => Promise<KubeObject | undefined>
   readonly list: (place: Place) => Promise<{ items: KubeObject[]; resourceVersion: string }>
   /** Throws Refused, as the other writes do. */
-  readonly create: (place: Place, object: unknown) => Promise<KubeObject>
-  /** As `kubectl edit` does; `manager` owns what it changes. */
-  readonly patch: (place: Place, patch: unknown, type?: PatchType) => Promise<KubeObject>
+  readonly create: (place: Place, object: unknown, manager?: string) => Promise<KubeObject>
+  /** As `kubectl edit` does, unless another `manager` is given: it owns what it changes. */
+  readonly patch: (
+    place: Place,
+    patch: unknown,
+    type?: PatchType,
+    manager?: string,
+  ) => Promise<KubeObject>
   /** Server-side apply by `manager`. */
   readonly apply: (place: Place, object: unknown, manager: string) => Promise<KubeObject>
   /** Deletes an object; that there is none is no error. */
@@ -77,9 +82,12 @@ export function createApi({ request }: Pick<World, 'request'>): Api {
       const { metadata, items } = v.parse(listSchema, await send('GET', pathOf(place)))
       return { items: items.map(readObject), resourceVersion: metadata.resourceVersion }
     },
-    create: async (place, object) => readObject(await send('POST', pathOf(place), object)),
-    patch: async (place, patch, type = 'merge') => {
-      const path = `${pathOf(place)}?fieldManager=kubectl-edit`
+    create: async (place, object, manager) => {
+      const query = manager === undefined ? '' : `?fieldManager=${manager}`
+      return readObject(await send('POST', `${pathOf(place)}${query}`, object))
+    },
+    patch: async (place, patch, type = 'merge', manager = 'kubectl-edit') => {
+      const path = `${pathOf(place)}?fieldManager=${manager}`
       return readObject(await send('PATCH', path, patch, `application/${type}-patch+json`))
     },
     apply: async (place, object, manager) => {

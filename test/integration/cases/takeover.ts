@@ -2,12 +2,15 @@
 
 import { expect, test } from 'bun:test'
 import type { Place } from '../api.ts'
+import { madeByGo } from '../legacy.ts'
 import { tcpPort } from '../manifests.ts'
-import { published, serviceSpec } from '../objects.ts'
+import { published, servicePorts, serviceSpec } from '../objects.ts'
 import { Sandbox } from '../sandbox.ts'
 import type { Session } from '../session.ts'
 import { endpointsOf, type Made, serviceOf } from './made.ts'
 
+/** An address that no ClusterEndpoint names. */
+const STRAY = '10.9.8.7'
 const SOON_MS = 5_000
 const TEST_MAX_MS = 30_000
 
@@ -20,10 +23,20 @@ type Way = {
 const WAYS: readonly Way[] = [
   { what: 'kubectl apply', make: byKubectl(['apply', '-f', '-']) },
   { what: 'kubectl create', make: byKubectl(['create', '-f', '-']) },
+  { what: 'kubectl apply --server-side', make: byKubectl(['apply', '--server-side', '-f', '-']) },
   {
     what: 'server-side apply of another manager',
     make: async ({ session, place }, object) => {
       await session.api.apply(place(pluralOf(object), object.metadata.name), object, 'helm')
+    },
+  },
+  {
+    what: 'a chart that Helm installed and upgraded',
+    make: async ({ session, place }, object) => {
+      const { name } = object.metadata
+      const at = place(pluralOf(object), name)
+      await session.api.create(place(pluralOf(object)), { ...object, metadata: { name } }, 'helm')
+      await session.api.patch(at, object, 'merge', 'helm')
     },
   },
   {
@@ -49,9 +62,9 @@ export function takeoverCases(session: () => Session): void {
         const { port } = await sandbox.start('tcp', alive)
         const old = { name: 'old', protocol: 'TCP', port: 81, targetPort: 81 }
         const keep = { name: 'keep', protocol: 'TCP', port: 80, targetPort: port }
-        await make(sandbox, serviceOf([old, keep]))
-        await make(sandbox, endpointsOf(hosts, port))
-        await sandbox.eventually(SOON_MS, () => expect(sandbox.published('db')).toHaveLength(4))
+        await make(sandbox, marked(serviceOf([old, keep])))
+        await make(sandbox, marked(endpointsOf([...hosts, STRAY], port)))
+        await sandbox.eventually(SOON_MS, () => expect(sandbox.published('db')).toHaveLength(6))
         const before = sandbox.latest('services', 'db')
 
         await sandbox.create('db', { periodSeconds: 1, ports: [tcpPort('keep', port, hosts)] })
@@ -66,6 +79,13 @@ export function takeoverCases(session: () => Session): void {
         const after = sandbox.latest('services', 'db')
         expect(after?.metadata.uid).toBe(before?.metadata.uid)
         expect(serviceSpec(after).clusterIP).toBe(serviceSpec(before).clusterIP)
+        for (const plural of ['services', 'endpoints'] as const) {
+          expect(sandbox.latest(plural, 'db')?.metadata).toMatchObject(MARKS)
+        }
+        for (const { object } of session().recordings.services.versions(sandbox.namespace, 'db')) {
+          expect(serviceSpec(object).clusterIP).toBe(serviceSpec(before).clusterIP)
+          expect(servicePorts(object)).toContain(`keep TCP 80 -> ${port}`)
+        }
         const versions = session().recordings.endpoints.versions(sandbox.namespace, 'db')
         for (const { object } of versions) expect(published(object)).toContain(staying)
         // The dead one was published, so it left after three failures, not before.
@@ -73,6 +93,55 @@ export function takeoverCases(session: () => Session): void {
           ({ object }) => !published(object).includes(`keep TCP ${dead}:${port}`),
         )
         expect((left?.atMs ?? 0) - fromMs).toBeGreaterThan(1_500)
+      },
+      TEST_MAX_MS,
+    )
+  }
+
+  for (const isSame of [true, false]) {
+    const what = isSame ? 'a resource that it keeps' : 'a resource of its name that was orphaned'
+    test(
+      `what the Go version wrote for ${what} is taken over in place and without a gap`,
+      async () => {
+        await using sandbox = await Sandbox.open(session())
+        const { hosts } = session().world
+        const [backend] = await sandbox.startOnEach('tcp', hosts)
+        const port = backend?.port ?? 0
+        const web = { name: 'web', port: 80, targetPort: port, tcpSocket: { enable: true } }
+        const spec = { periodSeconds: 1, hosts, ports: [web] }
+        const finalizers = ['sealos.io/cluster-endpoints.finalizers']
+        await session().restart(async () => {
+          const first = await sandbox.create('db', spec, { finalizers })
+          const { service, endpoints } = madeByGo(first, hosts, port)
+          const { create } = session().api
+          for (const object of [service, endpoints]) {
+            await create(sandbox.place(pluralOf(object)), object, 'manager')
+          }
+          if (isSame) return
+          // kubectl delete --cascade=orphan, then the manifest anew: no owner is left.
+          await sandbox.patch('clusterendpoints', 'db', { metadata: { finalizers: null } })
+          await sandbox.remove('clusterendpoints', 'db', 'Orphan')
+          await sandbox.eventually(SOON_MS, async () => {
+            const { get } = session().api
+            expect(await get(sandbox.place('clusterendpoints', 'db'))).toBeUndefined()
+          })
+          await sandbox.create('db', spec)
+        })
+        const staying = hosts.map((host) => `web TCP ${host}:${port}`)
+        await sandbox.eventually(SOON_MS, () => {
+          expect(sandbox.condition('db', 'Ready')?.status).toBe('True')
+          expect(sandbox.latest('clusterendpoints', 'db')?.metadata.finalizers).toEqual([])
+        })
+        const { uid } = sandbox.latest('clusterendpoints', 'db')?.metadata ?? {}
+        for (const plural of ['services', 'endpoints'] as const) {
+          const versions = session().recordings[plural].versions(sandbox.namespace, 'db')
+          const uids = new Set(versions.map(({ object }) => object?.metadata.uid))
+          expect(uids.size).toBe(1)
+          const owners = versions.at(-1)?.object?.metadata.ownerReferences
+          expect(owners?.map((owner) => owner.uid)).toEqual([uid ?? ''])
+        }
+        const versions = session().recordings.endpoints.versions(sandbox.namespace, 'db')
+        for (const { object } of versions) expect(published(object)).toEqual(staying)
       },
       TEST_MAX_MS,
     )
@@ -121,6 +190,16 @@ export function takeoverCases(session: () => Session): void {
     },
     TEST_MAX_MS,
   )
+}
+
+/** Labels and annotations of others, Helm's own among them. */
+const MARKS = {
+  labels: { tier: 'data', 'app.kubernetes.io/managed-by': 'Helm' },
+  annotations: { 'meta.helm.sh/release-name': 'db', 'example.com/note': 'theirs' },
+}
+
+function marked<T extends Made>(object: T) {
+  return { ...object, metadata: { ...object.metadata, ...MARKS } }
 }
 
 function byKubectl(args: readonly string[]): Way['make'] {
