@@ -2,6 +2,7 @@
 // endpoints-operator: the table of contents of the program. Each command is a file in cli/.
 
 import { check } from './cli/check.ts'
+import { completion } from './cli/completion.ts'
 import { UsageError } from './cli/flags.ts'
 import { importServices } from './cli/import.ts'
 import { migrate } from './cli/migrate.ts'
@@ -26,6 +27,7 @@ const commands: Readonly<Record<string, Command>> = {
   check,
   import: importServices,
   migrate,
+  completion,
   version: printVersion,
 }
 
