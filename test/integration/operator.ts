@@ -1,6 +1,7 @@
 // The operator as its own process, as it runs in production: the compiled binary if there is one.
 
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 
 export type Operator = {
   readonly pid: number
@@ -24,7 +25,8 @@ const START_MAX_MS = 15_000
 export function operatorCommand(): string[] {
   const binary = process.env.EO_BINARY
   if (binary && !existsSync(binary)) throw new Error(`Cannot find $EO_BINARY "${binary}"`)
-  return binary ? [binary] : [process.execPath, `${import.meta.dir}/../../main.ts`]
+  // Commands run in folders of their own.
+  return binary ? [resolve(binary)] : [process.execPath, `${import.meta.dir}/../../main.ts`]
 }
 
 /** Starts the operator on free ports of loopback; resolves when it has said which. */
