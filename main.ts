@@ -3,6 +3,7 @@
 
 import { check } from './cli/check.ts'
 import { UsageError } from './cli/flags.ts'
+import { printManifests } from './cli/manifests.ts'
 import { run } from './cli/run.ts'
 import { printVersion } from './cli/version.ts'
 import { printable } from './crds/printable.ts'
@@ -17,6 +18,7 @@ type Command = (args: readonly string[]) => Promise<number>
 const commands: Readonly<Record<string, Command>> = {
   run,
   check,
+  manifests: printManifests,
   version: printVersion,
 }
 

@@ -130,6 +130,7 @@ only hosts that answer.
 Usage:
   endpoints-operator [flags]            run the operator
   endpoints-operator check -f FILE|-    probe what a manifest says, from here
+  endpoints-operator manifests          print what installs it in a cluster
   endpoints-operator version
 
 Examples:
