@@ -12,6 +12,7 @@ const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
  */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'on a real API server': ['test/integration/real.test.ts', 'test/controlplane'],
+  'as installed': ['test/deploy'],
   'in process': ['test/integration/in-process.test.ts', 'test/demo'],
   'hosts and the process in trouble': ['test/hosts', 'test/process'],
   units: [
