@@ -1,6 +1,8 @@
 // `endpoints-operator manifests`: the install manifest that is inside the binary.
 
+import crd from '../crds/clusterendpoints.yaml' with { type: 'text' }
 import { DEFAULT_INSTALL, installManifest } from '../deploy/manifest/install.ts'
+import { applyCrd } from './apply-crd.ts'
 import { type Flag, flagHelp, parseFlags, UsageError, wholeNumber } from './flags.ts'
 
 const REPLICAS_MAX = 100
@@ -30,6 +32,13 @@ const FLAGS: readonly Flag[] = [
     fallback: String(DEFAULT_INSTALL.replicas),
     help: 'pods; one of them works, the others stand by',
   },
+  { name: 'crd', fallback: '', help: 'the CRD alone' },
+  {
+    name: 'apply',
+    fallback: '',
+    help: 'with --crd: put it into the cluster, over any older one, rather than print it',
+  },
+  { name: 'kubeconfig', value: 'FILE', fallback: '', help: 'with --apply: kubeconfig to use' },
   { name: 'help', short: 'h', fallback: '', help: 'show this' },
 ]
 
@@ -41,6 +50,7 @@ Usage:
 Examples:
   endpoints-operator manifests | kubectl apply -f -
   endpoints-operator manifests -n cep-system --replicas 1 | kubectl apply -f -
+  endpoints-operator manifests --crd --apply    before an upgrade by Helm
 
 A namespace other than kube-system, kube-* and default is part of the manifest,
 with the label that holds all its pods to the restricted Pod Security Standard.
@@ -66,6 +76,15 @@ export async function printManifests(args: readonly string[]): Promise<number> {
   }
   if (!IMAGE.test(image)) {
     throw new UsageError(`--image must be a reference like host/path/name:tag, not "${image}"`)
+  }
+  if (flags.isOn('apply')) {
+    if (!flags.isOn('crd')) throw new UsageError('--apply needs --crd; pipe the rest to kubectl')
+    await applyCrd(flags.get('kubeconfig') || undefined)
+    return 0
+  }
+  if (flags.isOn('crd')) {
+    process.stdout.write(crd)
+    return 0
   }
   process.stdout.write(installManifest({ namespace, image, replicas }))
   return 0

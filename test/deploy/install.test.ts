@@ -110,6 +110,11 @@ describe('endpoints-operator manifests', () => {
     expect(names(out).filter((name) => name.includes('cep-system/'))).toHaveLength(5)
   })
 
+  test('prints the CRD alone', async () => {
+    const file = await Bun.file(new URL('../../crds/clusterendpoints.yaml', import.meta.url)).text()
+    expect(printed(['--crd'])).toEqual({ code: 0, out: file, err: '' })
+  })
+
   test('leaves the namespaces that every cluster has as they are', () => {
     for (const namespace of ['kube-system', 'kube-public', 'default']) {
       expect(printed(['-n', namespace]).out.includes('kind: Namespace')).toBe(false)
@@ -128,6 +133,7 @@ describe('endpoints-operator manifests', () => {
     [['--image', 'x\nkind: Pod'], /--image must be .* not "x kind: Pod"/],
     [['--replicas', '0'], /--replicas must be a whole number from 1 to 100, not "0"/],
     [['--replicas', 'two'], /--replicas must be a whole number from 1 to 100, not "two"/],
+    [['--apply'], /--apply needs --crd; pipe the rest to kubectl/],
     [['extra'], /unexpected argument "extra"/],
   ]
   for (const [args, err] of refused) {

@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import * as v from 'valibot'
+import { crd } from '../../crds/generate.ts'
 import { CLUSTER_RULES, LEASE_NAME, LEASE_RULES, type Rule } from '../../deploy/manifest/rbac.ts'
 import {
   type ControlPlane,
@@ -13,6 +14,7 @@ import { describeInNamespace } from '../controlplane/describe-in-namespace.ts'
 import { findBinaries } from '../controlplane/provision.ts'
 import { eventually, throughout } from '../integration/eventually.ts'
 import { INSTALL_FILE, type Installed, installOperator } from '../integration/installed.ts'
+import { clusterEndpoint } from '../integration/manifests.ts'
 import { operatorCommand, startOperator } from '../integration/operator.ts'
 import { refusedInLife } from './rights.ts'
 
@@ -90,6 +92,38 @@ describeInNamespace('deploy/install.yaml on a real API server', import.meta.path
         await allow(rights.filter((other) => other !== right))
         const refused = await refusedInLife(plane, installed, `less-${index}`)
         expect(refused).toContain(`${methodOf(right)} ${right.resource}`)
+      },
+      TEST_MAX_MS,
+    )
+  }
+
+  for (const [way, put] of crdWays) {
+    test(
+      `${way} brings the CRD of the Go version up to date, and its ClusterEndpoints stay`,
+      async () => {
+        await plane.kubectl(['delete', 'crd', CRD_NAME, '--ignore-not-found'])
+        const made = await plane.kubectl(['create', '-f', '-'], goCrd(plane.version))
+        expect(made.code).toBe(0)
+        const cep = clusterEndpoint('old', { ports: [{ port: 80, targetPort: 80 }] })
+        await eventually(CRD_MAX_MS, async () => {
+          expect(await plane.kubectl(['create', '-f', '-'], JSON.stringify(cep))).toMatchObject({
+            code: 0,
+          })
+        })
+        expect(await put(plane)).toMatchObject({ code: 0 })
+        const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${CRD_NAME}`
+        const { spec } = v.parse(crdSchema, await (await plane.request(path)).json())
+        expect(spec.preserveUnknownFields).toBe(false)
+        const { versions } = v.parse(crdSchema, crd()).spec
+        expect(spec.versions).toEqual(versions)
+        const stored = await plane.kubectl([
+          'get',
+          'cep',
+          'old',
+          '-o',
+          'jsonpath={.spec.periodSeconds}',
+        ])
+        expect(stored).toMatchObject({ code: 0, stdout: '10' })
       },
       TEST_MAX_MS,
     )
@@ -236,6 +270,72 @@ function rightsOf(rules: readonly Rule[], isClusterwide: boolean): Right[] {
 
 function nameOf({ verb, resource }: Right): string {
   return `${verb} ${resource}`
+}
+
+const CRD_NAME = 'clusterendpoints.sealos.io'
+/** Milliseconds until the API server serves a new kind. */
+const CRD_MAX_MS = 10_000
+
+const crdSchema = v.looseObject({
+  spec: v.looseObject({
+    preserveUnknownFields: v.optional(v.boolean(), false),
+    versions: v.array(v.unknown()),
+  }),
+})
+
+type Put = (plane: ControlPlane) => Promise<{ readonly code: number }>
+
+/** The ways in which README lets people bring the CRD up to date. */
+const crdWays: readonly (readonly [string, Put])[] = [
+  ['kubectl apply', (plane) => plane.kubectl(['apply', '-f', INSTALL_FILE])],
+  [
+    'kubectl apply --server-side',
+    (plane) => plane.kubectl(['apply', '--server-side', '--force-conflicts', '-f', INSTALL_FILE]),
+  ],
+  [
+    'manifests --crd --apply',
+    async ({ kubeconfig }) => {
+      const command = [
+        ...operatorCommand(),
+        'manifests',
+        '--crd',
+        '--apply',
+        '--kubeconfig',
+        kubeconfig,
+      ]
+      return { code: await Bun.spawn(command, { stdout: 'ignore' }).exited }
+    },
+  ],
+]
+
+/** The CRD of the Go version in short: made by v1beta1, as long as it was served, it lets every field through. */
+function goCrd(version: string): string {
+  const names = { kind: 'ClusterEndpoint', plural: 'clusterendpoints', singular: 'clusterendpoint' }
+  const object = (properties: unknown, more = {}) => ({ type: 'object', properties, ...more })
+  const data = { type: 'array', items: { type: 'integer' } }
+  const port = object(
+    { port: { type: 'integer' }, targetPort: { type: 'integer' }, udpSocket: object({ data }) },
+    { required: ['port', 'targetPort'] },
+  )
+  const schema = object({ spec: object({ ports: { type: 'array', items: port } }) })
+  const common = { group: 'sealos.io', names, scope: 'Namespaced' }
+  const validation = { openAPIV3Schema: schema }
+  const served = { name: 'v1beta1', served: true, storage: true }
+  const isOld = Number(/^v1\.(\d+)/.exec(version)?.[1]) < 22
+  return JSON.stringify({
+    apiVersion: `apiextensions.k8s.io/${isOld ? 'v1beta1' : 'v1'}`,
+    kind: 'CustomResourceDefinition',
+    metadata: { name: CRD_NAME },
+    spec: isOld
+      ? {
+          ...common,
+          version: 'v1beta1',
+          versions: [served],
+          subresources: { status: {} },
+          validation,
+        }
+      : { ...common, versions: [{ ...served, subresources: { status: {} }, schema: validation }] },
+  })
 }
 
 /** install.yaml without the CRD, and so without an end to all ClusterEndpoints. */
