@@ -38,7 +38,7 @@ export type Installed = {
 export async function installOperator(plane: ControlPlane): Promise<Installed> {
   const applied = await plane.kubectl(['apply', '-f', INSTALL_FILE])
   if (applied.code !== 0) throw new Error(`Cannot install: ${applied.stderr}`)
-  const token = await requestToken(plane)
+  const token = await requestToken(plane, NAME)
   await eventually(ROLES_MAX_MS, async () => {
     const { status } = await plane.request('/apis/sealos.io/v1beta1/clusterendpoints', {}, token)
     if (status !== 200) throw new Error(`The installed roles are not in force: HTTP ${status}`)
@@ -46,8 +46,9 @@ export async function installOperator(plane: ControlPlane): Promise<Installed> {
   return { kubeconfig: plane.kubeconfigFor(token), token, args: await installedArgs() }
 }
 
-async function requestToken(plane: ControlPlane): Promise<string> {
-  const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${NAME}/token`
+/** A token of the ServiceAccount `name` in kube-system, as a pod of its has one. */
+export async function requestToken(plane: ControlPlane, name: string): Promise<string> {
+  const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${name}/token`
   const answer = await plane.request(path, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
