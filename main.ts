@@ -5,6 +5,7 @@ import { check } from './cli/check.ts'
 import { completion } from './cli/completion.ts'
 import { UsageError } from './cli/flags.ts'
 import { importServices } from './cli/import.ts'
+import { printManifests } from './cli/manifests.ts'
 import { migrate } from './cli/migrate.ts'
 import { ClosedPipe, print } from './cli/print.ts'
 import { program } from './cli/program.ts'
@@ -28,6 +29,7 @@ const commands: Readonly<Record<string, Command>> = {
   import: importServices,
   migrate,
   completion,
+  manifests: printManifests,
   version: printVersion,
 }
 

@@ -3,6 +3,7 @@
 import { CHECK_FLAGS } from './check.ts'
 import { choicesOf, type Flag, parseFlags, UsageError } from './flags.ts'
 import { IMPORT_FLAGS } from './import.ts'
+import { MANIFESTS_FLAGS } from './manifests.ts'
 import { MIGRATE_FLAGS } from './migrate.ts'
 import { print } from './print.ts'
 import { asCalled } from './program.ts'
@@ -22,6 +23,7 @@ const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
   check: CHECK_FLAGS,
   import: IMPORT_FLAGS,
   migrate: MIGRATE_FLAGS,
+  manifests: MANIFESTS_FLAGS,
   completion: COMPLETION_FLAGS,
   version: VERSION_FLAGS,
 }

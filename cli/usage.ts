@@ -14,6 +14,7 @@ export const COMMANDS: readonly CommandUsage[] = [
   { word: 'check', args: '-f FILE|-', about: 'probe what a manifest says, from here' },
   { word: 'import', args: 'SERVICE', about: 'make one of a Service that stands' },
   { word: 'migrate', args: '--all', about: 'move in from earlier versions' },
+  { word: 'manifests', args: '', about: 'print what installs it in a cluster' },
   { word: 'completion', args: 'bash|zsh', about: 'completion for your shell' },
   { word: 'version', args: '', about: 'print the version' },
 ]

@@ -27,6 +27,9 @@ export function crd(): Node {
         shortNames: ['cep'],
       },
       scope: 'Namespaced',
+      // Said, as the Go version's CRD, made by v1beta1, has it true: left alone it would stay so, and
+      // the API server would refuse the defaults below.
+      preserveUnknownFields: false,
       versions: [
         {
           name: VERSION,

@@ -2,6 +2,7 @@
 // `bun run test [files or flags of bun test]`
 
 import { provision } from './controlplane/provision.ts'
+import { NO_HELM, provisionHelm } from './deploy/helm.ts'
 
 const root = `${import.meta.dir}/..`
 const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
@@ -12,6 +13,7 @@ const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
  */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'on a real API server': ['test/integration/real.test.ts', 'test/controlplane'],
+  'as installed': ['test/deploy'],
   'in process': ['test/integration/in-process.test.ts', 'test/demo'],
   'hosts and the process in trouble': ['test/hosts', 'test/process'],
   units: [
@@ -39,6 +41,11 @@ if (!provided.ok) {
   const what = isCi ? 'FAILED' : 'SKIPPING the suites on a real API server'
   console.error(`test: ${what}: ${provided.why}. ${provided.remedy}`)
   if (isCi) process.exit(1)
+}
+
+if ((await provisionHelm()) === undefined) {
+  // Where there is no Go either; the tests of the chart then say so, too, and fail in CI.
+  console.error(`test: SKIPPING the chart as Helm renders it: ${NO_HELM}`)
 }
 
 const given = process.argv.slice(2)

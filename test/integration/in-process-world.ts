@@ -23,6 +23,7 @@ export async function startInProcessWorld(): Promise<World> {
   return {
     name: 'in-process API server',
     kubeconfig,
+    operatorKubeconfig: kubeconfig,
     operatorArgs: ['--allow-loopback'],
     hosts: ['127.0.33.151', '127.0.33.152'],
     hostV6: hasIpv6() ? '::1' : undefined,

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { startControlPlane, usualControllers } from '../controlplane/controlplane.ts'
 import { findBinaries } from '../controlplane/provision.ts'
 import { auditFlags, writesIn } from './audit.ts'
+import { installOperator } from './installed.ts'
 import { LEGACY_CRD } from './legacy.ts'
 import type { World } from './world.ts'
 
@@ -30,19 +31,18 @@ export async function startRealWorld(): Promise<World> {
     controllers: collectsGarbage ? usualControllers : [],
     apiserverFlags: auditFlags(folder, auditLog),
   })
-  const crd = join(import.meta.dir, '../../crds/clusterendpoints.yaml')
-  for (const text of [readFileSync(crd, 'utf8'), JSON.stringify(LEGACY_CRD)]) {
-    const applied = await plane.kubectl(['apply', '-f', '-'], text)
-    if (applied.code !== 0) throw new Error(`Cannot apply a CRD: ${applied.stderr}`)
-  }
+  const installed = await installOperator(plane)
+  const applied = await plane.kubectl(['apply', '-f', '-'], JSON.stringify(LEGACY_CRD))
+  if (applied.code !== 0) throw new Error(`Cannot apply the CRD of v0.1.x: ${applied.stderr}`)
   // Anew, so that the garbage collector knows the kinds at once and not within 30 s.
   await plane.controllerManager?.restart()
 
   return {
     name: `kube-apiserver ${plane.version}`,
     kubeconfig: plane.kubeconfig,
-    // As it is installed; the other world does without.
-    operatorArgs: ['--leader-elect'],
+    // With the rights and the arguments that it is installed with, and no others.
+    operatorKubeconfig: installed.kubeconfig,
+    operatorArgs: installed.args,
     hosts: ['10.33.40.151', '10.33.40.152'],
     hostV6: hasAddress(HOST_V6) ? HOST_V6 : undefined,
     manyHosts: (count) =>

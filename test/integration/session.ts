@@ -27,7 +27,7 @@ export type Ending = { readonly code: number; readonly ms: number }
 /** Starts an operator in `world`, which is stopped along with the session. */
 export async function startSession(world: World): Promise<Session> {
   const api = createApi(world)
-  const start = () => startOperator(world.kubeconfig, world.operatorArgs)
+  const start = () => startOperator(world.operatorKubeconfig, world.operatorArgs)
   const recordings = {
     clusterendpoints: await startRecording(world, api, 'clusterendpoints'),
     services: await startRecording(world, api, 'services'),

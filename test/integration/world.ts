@@ -20,6 +20,8 @@ export type World = {
   readonly name: string
   /** Path of an administrator's kubeconfig. */
   readonly kubeconfig: string
+  /** Path of the operator's kubeconfig. */
+  readonly operatorKubeconfig: string
   /** Flags that the operator needs here, beside those that it always needs. */
   readonly operatorArgs: readonly string[]
   /** Two addresses to put backends on. */
