@@ -11,7 +11,7 @@ const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
  * two cores busy without keeping each other late. The longest come first.
  */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  'on a real API server': ['test/integration/real.test.ts', 'test/controlplane'],
+  'on a real API server': ['test/integration/real.test.ts', 'test/controlplane', 'test/image'],
   'in process': ['test/integration/in-process.test.ts', 'test/demo'],
   'hosts and the process in trouble': ['test/hosts', 'test/process'],
   units: [
@@ -22,6 +22,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     'test/apiserver',
     'test/backends',
     'test/probes',
+    'test/scripts',
   ],
   'the API server and the leader in trouble': ['test/faults'],
 }
