@@ -11,7 +11,7 @@ const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
  * two cores busy without keeping each other late. The longest come first.
  */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  'on a real API server': ['test/integration/real.test.ts', 'test/controlplane', 'test/image'],
+  'on a real API server': ['test/integration/real.test.ts', 'test/controlplane', 'test/image', 'test/sealos'],
   'in process': ['test/integration/in-process.test.ts', 'test/demo'],
   'hosts and the process in trouble': ['test/hosts', 'test/process'],
   units: [
