@@ -50,3 +50,10 @@ export async function bundle(): Promise<Uint8Array<ArrayBuffer>> {
   const chunks = await Promise.all(outputs.map((output) => output.arrayBuffer()))
   return new Uint8Array(Buffer.concat(chunks.map((chunk) => new Uint8Array(chunk))))
 }
+
+/** The files that the bundle is made of, relative to the root of the repository. */
+export async function bundledFiles(): Promise<string[]> {
+  const { metafile } = await Bun.build({ ...BUILD, metafile: true })
+  if (!metafile) throw new Error('Bun tells nothing about the bundle')
+  return Object.keys(metafile.inputs)
+}

@@ -9,7 +9,7 @@ import { chosen, runScript } from './command.ts'
 import { layoutFolder } from './image/build.ts'
 import { COMPRESSIONS } from './image/compress.ts'
 import { ARCHS } from './platforms.ts'
-import { buildCluster } from './sealos/build.ts'
+import { buildCluster, clusterArchive } from './sealos/build.ts'
 import { writeContext } from './sealos/context.ts'
 
 await runScript({
@@ -38,7 +38,7 @@ await runScript({
       writeContext({ arch, layout: layoutFolder(compression), folder })
       console.log(`sealos: build context for ${arch}: ${folder}`)
       if (flags.has('build') && !flags.isOn('build')) continue
-      const archive = join(dist, `${CLUSTER_IMAGE.name}-${TAG}-sealos-${arch}.tar`)
+      const archive = join(dist, clusterArchive(arch))
       await buildCluster({ folder, arch, archive })
       console.log(
         `sealos: ${CLUSTER_IMAGE.repository}/${CLUSTER_IMAGE.name}:${TAG}-${arch} in ${archive}`,

@@ -2,6 +2,7 @@
 // `bun run test [files or flags of bun test]`
 
 import { provision } from './controlplane/provision.ts'
+import { provisionTools } from './scripts/tools.ts'
 
 const root = `${import.meta.dir}/..`
 const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
@@ -11,7 +12,12 @@ const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
  * two cores busy without keeping each other late. The longest come first.
  */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  'on a real API server': ['test/integration/real.test.ts', 'test/controlplane', 'test/image', 'test/sealos'],
+  'on a real API server': [
+    'test/integration/real.test.ts',
+    'test/controlplane',
+    'test/image',
+    'test/sealos',
+  ],
   'in process': ['test/integration/in-process.test.ts', 'test/demo'],
   'hosts and the process in trouble': ['test/hosts', 'test/process'],
   units: [
@@ -23,6 +29,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     'test/backends',
     'test/probes',
     'test/scripts',
+    'test/release',
   ],
   'the API server and the leader in trouble': ['test/faults'],
 }
@@ -39,6 +46,14 @@ if (!provided.ok) {
   const isCi = process.env.CI === 'true'
   const what = isCi ? 'FAILED' : 'SKIPPING the suites on a real API server'
   console.error(`test: ${what}: ${provided.why}. ${provided.remedy}`)
+  if (isCi) process.exit(1)
+}
+
+const toolsProblem = await provisionTools()
+if (toolsProblem !== undefined) {
+  const isCi = process.env.CI === 'true'
+  const what = isCi ? 'FAILED' : 'SKIPPING tests of packaging'
+  console.error(`test: ${what}: ${toolsProblem}`)
   if (isCi) process.exit(1)
 }
 

@@ -1,12 +1,14 @@
 // The cluster image, by buildah: neither a daemon nor sealos is needed.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CLUSTER_IMAGE, TAG } from '../../deploy/names.ts'
+import { folderEntries } from '../folder.ts'
 import type { Arch } from '../platforms.ts'
 import { run } from '../run.ts'
 import { sourceDate } from '../source-date.ts'
+import { tar } from '../tar.ts'
 
 export type ClusterOptions = {
   /** The build context. */
@@ -14,6 +16,11 @@ export type ClusterOptions = {
   readonly arch: Arch
   /** Where the image goes, as an OCI archive. */
   readonly archive: string
+}
+
+/** The file name of the cluster image for `arch`. */
+export function clusterArchive(arch: Arch): string {
+  return `${CLUSTER_IMAGE.name}-${TAG}-sealos-${arch}.oci.tar`
 }
 
 /** Builds the Kubefile in `folder`. Throws with what buildah said. */
@@ -39,8 +46,10 @@ export async function buildCluster({ folder, arch, archive }: ClusterOptions): P
       image,
       folder,
     )
-    rmSync(archive, { force: true })
-    await buildah('push', '--format', 'oci', image, `oci-archive:${archive}:${image}`)
+    const layout = join(store, 'layout')
+    await buildah('push', '--format', 'oci', image, `oci:${layout}:${image}`)
+    // Not by buildah, whose archives hold the time of day.
+    writeFileSync(archive, tar(folderEntries(layout), await sourceDate()))
   } finally {
     rmSync(store, { recursive: true, force: true })
   }
