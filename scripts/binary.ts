@@ -15,7 +15,7 @@ export type Binary = {
   readonly content: Uint8Array<ArrayBuffer>
   /** Absent when nothing was trimmed. */
   readonly trim: Trim | undefined
-  /** Compressed bytes of what is not Bun's own: bundle and bytecode. */
+  /** Compressed bytes of what is not Bun's own, bundle and bytecode; 0 where that is not measured. */
   readonly oursBytes: number
 }
 
@@ -34,18 +34,18 @@ export async function buildBinary(platform: PlatformName, trimsIcu: boolean): Pr
   const runtime = await runtimeFor(platform)
   await compile({ outfile: path, target: PLATFORMS[platform].target, runtime })
   const content = new Uint8Array(readFileSync(path))
-  // Bun appends what is ours to its own executable.
+  const { target } = PLATFORMS[platform]
+  // A Mach-O file is put together in another way, and nobody pulls one again and again.
+  if (!platform.startsWith('linux-')) return { path, content, trim: undefined, oursBytes: 0 }
+
+  // To an ELF file, Bun appends what is ours.
   const ours = compress(content.slice(Bun.file(runtime).size), 'zstd')
   if (ours.byteLength > OURS_MAX)
     throw new Error(
       `The part that is ours is ${size(ours.byteLength)}, more than ${size(OURS_MAX)}`,
     )
-  let trim: Trim | undefined
-  if (trimsIcu && platform.startsWith('linux-')) {
-    trim = trimIcu(content)
-    writeFileSync(path, content)
-  }
-  if (PLATFORMS[platform].target === `bun-${process.platform}-${process.arch}`)
-    await run([path, 'version'])
+  const trim = trimsIcu ? trimIcu(content) : undefined
+  if (trim) writeFileSync(path, content)
+  if (target === `bun-${process.platform}-${process.arch}`) await run([path, 'version'])
   return { path, content, trim, oursBytes: ours.byteLength }
 }
