@@ -3,6 +3,7 @@
 
 import { provision } from './controlplane/provision.ts'
 import { NO_HELM, provisionHelm } from './deploy/helm.ts'
+import { provisionTools } from './scripts/tools.ts'
 
 const root = `${import.meta.dir}/..`
 const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
@@ -13,7 +14,7 @@ const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
  */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'on a real API server': ['test/integration/real.test.ts', 'test/controlplane'],
-  'as installed': ['test/deploy'],
+  'as installed': ['test/deploy', 'test/image', 'test/sealos'],
   'in process': ['test/integration/in-process.test.ts', 'test/demo'],
   'hosts and the process in trouble': ['test/hosts', 'test/process'],
   units: [
@@ -24,6 +25,8 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     'test/apiserver',
     'test/backends',
     'test/probes',
+    'test/scripts',
+    'test/release',
   ],
   'the API server and the leader in trouble': ['test/faults'],
 }
@@ -46,6 +49,14 @@ if (!provided.ok) {
 if ((await provisionHelm()) === undefined) {
   // Where there is no Go either; the tests of the chart then say so, too, and fail in CI.
   console.error(`test: SKIPPING the chart as Helm renders it: ${NO_HELM}`)
+}
+
+const toolsProblem = await provisionTools()
+if (toolsProblem !== undefined) {
+  const isCi = process.env.CI === 'true'
+  const what = isCi ? 'FAILED' : 'SKIPPING tests of packaging'
+  console.error(`test: ${what}: ${toolsProblem}`)
+  if (isCi) process.exit(1)
 }
 
 const given = process.argv.slice(2)

@@ -12,8 +12,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import type { Debian } from './debian.ts'
-import type { Runner } from './runner.ts'
+import type { Debian } from '../../scripts/debian/debian.ts'
+import type { Runner } from '../../scripts/debian/runner.ts'
 
 export type BuildOptions = {
   /** An empty folder for some 3 GB, on the file system on which the result is wanted. */

@@ -8,12 +8,12 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { type Debian, openDebian } from '../../scripts/debian/debian.ts'
+import { CommandFailed, openRunner, type Runner } from '../../scripts/debian/runner.ts'
 import { buildBinaries } from './build.ts'
 import { commandPath } from './command-path.ts'
-import { type Debian, openDebian } from './debian.ts'
 import { isAlive, withLock } from './lock.ts'
 import { isInNetworkNamespace } from './netns.ts'
-import { CommandFailed, openRunner, type Runner } from './runner.ts'
 
 /** Absolute paths. */
 export type Binaries = {
@@ -79,7 +79,7 @@ export async function provision(signal = new AbortController().signal): Promise<
   if (problem) return { ok: false, why: problem, remedy: remedyFor(needed, mustBuild) }
 
   mkdirSync(cacheRoot(), { recursive: true })
-  const runner = openRunner(join(cacheRoot(), `build-${process.pid}.log`), signal)
+  const runner = openRunner('controlplane', join(cacheRoot(), `build-${process.pid}.log`), signal)
   try {
     const onWait = (holder: number) => runner.step(`wait for process ${holder}, which builds`)
     const made = await withLock(join(cacheRoot(), 'lock'), { onWait, signal }, () =>

@@ -23,14 +23,17 @@ export class CommandFailed extends Error {
   override name = 'CommandFailed'
 }
 
-/** A runner that writes a new log at `logPath`. When `signal` aborts, the running command is ended. */
-export function openRunner(logPath: string, signal: AbortSignal): Runner {
+/**
+ * A runner that writes a new log at `logPath` and says its steps as `name`. When `signal` aborts, the
+ * running command is ended.
+ */
+export function openRunner(name: string, logPath: string, signal: AbortSignal): Runner {
   const beginMs = performance.now()
   closeSync(openSync(logPath, 'w'))
 
   function step(what: string): void {
     const seconds = Math.round((performance.now() - beginMs) / 1000)
-    console.error(`controlplane: [${String(seconds).padStart(4)} s] ${what}`)
+    console.error(`${name}: [${String(seconds).padStart(4)} s] ${what}`)
   }
 
   async function run(argv: readonly string[], options: RunOptions): Promise<void> {

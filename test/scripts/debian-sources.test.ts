@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { sourcesWithSource } from './debian-sources.ts'
+import { sourcesWithSource } from '../../scripts/debian/sources.ts'
 
 const rows = [
   {

@@ -3,20 +3,29 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { sourcesWithSource } from './debian-sources.ts'
 import { CommandFailed, type Runner } from './runner.ts'
+import { sourcesWithSource } from './sources.ts'
 
 export type Debian = {
   /** Installs packages into the system; must be root. */
   install(packages: readonly string[]): Promise<void>
+  /** Downloads one package, like `libc6:arm64` or `libc6:arm64=2.36-9`, into `folder`; returns the file's path. */
+  download(what: string, folder: string): Promise<string>
   /** Unpacks packages, without what they depend on, below `folder`; the system stays as it is. */
   unpack(packages: readonly string[], folder: string): Promise<void>
   /** Unpacks the source package `name`, with Debian's patches, as `folder`; the newest of `upstream`. */
   unpackSource(name: string, upstream: string, folder: string): Promise<void>
 }
 
-/** Reads the lists of the archives that the system is set up for. `folder` must not exist. */
-export async function openDebian(folder: string, runner: Runner): Promise<Debian> {
+/**
+ * Reads the lists of the archives that the system is set up for, of `architectures` beside the system's
+ * own. `folder` must not exist.
+ */
+export async function openDebian(
+  folder: string,
+  runner: Runner,
+  architectures: readonly string[] = [],
+): Promise<Debian> {
   const lists = join(folder, 'lists')
   const parts = join(folder, 'sources')
   const cache = join(folder, 'cache')
@@ -35,13 +44,25 @@ export async function openDebian(folder: string, runner: Runner): Promise<Debian
     'APT::Sandbox::User': 'root',
     'Acquire::Retries': '3',
   }
-  const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
+  const foreign = architectures.map((name) => ['APT::Architectures::', name] as const)
+  const options = [...Object.entries(settings), ...foreign].flatMap(([name, value]) => [
+    '-o',
+    `${name}=${value}`,
+  ])
   const env = { ...definedEnvironment(), DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
   const apt = (args: readonly string[], cwd: string) =>
     runner.run(['apt-get', ...options, ...args], { cwd, env })
 
   async function install(packages: readonly string[]): Promise<void> {
     await apt(['install', '--yes', '--no-install-recommends', ...packages], folder)
+  }
+
+  async function download(what: string, into: string): Promise<string> {
+    const before = new Set(readdirSync(into))
+    await apt(['download', what], into)
+    const file = readdirSync(into).find((name) => name.endsWith('.deb') && !before.has(name))
+    if (file === undefined) throw new CommandFailed(`apt-get brought no package ${what}`)
+    return join(into, file)
   }
 
   async function unpack(packages: readonly string[], into: string): Promise<void> {
@@ -68,7 +89,7 @@ export async function openDebian(folder: string, runner: Runner): Promise<Debian
 
   runner.step('read the package lists')
   await apt(['update'], folder)
-  return { install, unpack, unpackSource }
+  return { install, download, unpack, unpackSource }
 }
 
 /** The one-line and deb822 files that apt reads. */
