@@ -94,6 +94,19 @@ export function wholeNumber(flags: ParsedFlags, name: string, min: number, max: 
   return value
 }
 
+/** A flag as one of `values`. Throws UsageError. */
+export function oneOf<const T extends string>(
+  flags: ParsedFlags,
+  name: string,
+  values: readonly T[],
+): T {
+  const text = flags.get(name)
+  const value = values.find((each) => each === text)
+  if (value !== undefined) return value
+  const all = `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`
+  throw new UsageError(`--${name} must be ${all}, not "${text}"`)
+}
+
 const UNIT_MS = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const
 
 /** A flag as a duration like `15s`, `1m30s` or `500ms`, in milliseconds. Throws UsageError. */

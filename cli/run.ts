@@ -8,6 +8,7 @@ import { startController } from '../k8s/controller.ts'
 import { createElection, type Election } from '../k8s/lease.ts'
 import { createLog, type Log } from '../k8s/log.ts'
 import { serveHealth, serveMetrics } from '../k8s/ports.ts'
+import { PUBLISH_WISHES } from '../k8s/publishing.ts'
 import { countRequests, healthzOf, readyzOf, scalarsOf } from '../k8s/vitals.ts'
 import { version } from '../package.json'
 import { endOnBugs } from './crash.ts'
@@ -15,6 +16,7 @@ import {
   duration,
   type Flag,
   flagHelp,
+  oneOf,
   type ParsedFlags,
   parseFlags,
   UsageError,
@@ -41,6 +43,12 @@ export const RUN_FLAGS: readonly Flag[] = [
     value: 'URL',
     fallback: '',
     help: 'URL of the API server; wins over the kubeconfig',
+  },
+  {
+    name: 'publish',
+    value: 'KIND',
+    fallback: 'auto',
+    help: 'what carries the addresses: endpoints, slices, both; auto is both where the cluster has EndpointSlices',
   },
   {
     name: 'maxconcurrent',
@@ -160,10 +168,7 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(RUN_HELP)
     return 0
   }
-  const format = flags.get('log-format')
-  if (format !== 'text' && format !== 'json') {
-    throw new UsageError(`--log-format must be text or json, not "${format}"`)
-  }
+  const format = oneOf(flags, 'log-format', ['text', 'json'])
   tuneEngine(process.argv.slice(2))
   const log = createLog({ format, verbosity: wholeNumber(flags, 'v', 0, 10) })
   endOnBugs()
@@ -173,6 +178,7 @@ export async function run(args: readonly string[]): Promise<number> {
     ? wholeNumber(flags, 'max-in-flight', 1, 100_000)
     : inFlightDefault()
 
+  const publish = oneOf(flags, 'publish', PUBLISH_WISHES)
   const leaseTimes = leaseTimesOf(flags)
   const stop = stopOnSignals(log)
   const config = await loadConfig({
@@ -189,6 +195,7 @@ export async function run(args: readonly string[]): Promise<number> {
     client,
     log,
     policy: { allowLoopback: flags.isOn('allow-loopback') },
+    publish,
     concurrency,
     inFlightMax,
     instance,

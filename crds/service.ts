@@ -48,11 +48,15 @@ const livePortSchema = v.object({
   targetPort: v.optional(v.union([v.number(), v.string()])),
 })
 
+const family = v.picklist(['IPv4', 'IPv6'])
+
 const liveServiceSchema = v.object({
   metadata: liveMetadataSchema,
   spec: v.object({
     type: v.optional(v.string(), 'ClusterIP'),
     clusterIP: v.optional(v.string(), ''),
+    ipFamilies: v.nullish(v.array(family), []),
+    ipFamilyPolicy: v.nullish(v.string(), ''),
     selector: v.nullish(stringMap, {}),
     ports: v.nullish(v.array(livePortSchema), []),
   }),
@@ -138,7 +142,7 @@ export function serviceRefusal(
 /** Why an object that has a controller may not be taken over for `cep`; undefined when it may. */
 export function controllerRefusal(
   cep: ClusterEndpoint,
-  kind: 'Service' | 'Endpoints',
+  kind: 'Service' | 'Endpoints' | 'EndpointSlice',
   live: LiveMetadata,
 ): Refusal | undefined {
   const controller = controllerOf(live)

@@ -85,7 +85,10 @@ export type Observed = {
   readonly ports: readonly ServicePort[]
   readonly clusterIP: string | undefined
   readonly service: SyncState
+  /** Of all that carries the addresses. */
   readonly endpoints: SyncState
+  /** What that is: Endpoints, EndpointSlices or both. */
+  readonly carriers: string
   /** Whether every host has had its first attempt. */
   readonly isFirstRoundIn: boolean
 }
@@ -155,7 +158,7 @@ function conditionsOf(observed: Observed, out: readonly ObservedHost[]): Finding
   return [
     initialized(observed),
     synced('SyncServiceReady', 'Service', observed.service),
-    synced('SyncEndpointReady', 'Endpoints', observed.endpoints),
+    synced('SyncEndpointReady', observed.carriers, observed.endpoints),
     ready(observed, out),
   ]
 }

@@ -39,6 +39,7 @@ const calm: Observed = {
   clusterIP: '10.96.0.10',
   service: { ok: true },
   endpoints: { ok: true },
+  carriers: 'Endpoints',
   isFirstRoundIn: true,
 }
 

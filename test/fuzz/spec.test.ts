@@ -51,6 +51,7 @@ test('random specs never throw, and what comes of them is bounded, stable and bl
       clusterIP: undefined,
       service: { ok: true },
       endpoints: { ok: true },
+      carriers: 'Endpoints',
       isFirstRoundIn: true,
     } as const
     const status = statusOf(observed, undefined, NOW_MS)

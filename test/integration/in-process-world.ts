@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startMirroring } from '../apiserver/mirroring.ts'
 import { startApiServer } from '../apiserver/server.ts'
 import { startDeafTcp } from '../backends/deaf.ts'
 import { commandPath } from '../controlplane/command-path.ts'
@@ -16,11 +17,13 @@ export async function startInProcessWorld(): Promise<World> {
   server.store.applyCrd(
     readFileSync(join(import.meta.dir, '../../crds/clusterendpoints.yaml'), 'utf8'),
   )
+  const stopMirroring = startMirroring(server)
   const kubeconfig = server.kubeconfig()
   const program = commandPath('kubectl')
   return {
     name: 'in-process API server',
     kubeconfig,
+    sliceApiVersion: 'discovery.k8s.io/v1',
     operatorArgs: ['--allow-loopback'],
     hosts: ['127.0.33.151', '127.0.33.152'],
     hostV6: hasIpv6() ? '::1' : undefined,
@@ -50,7 +53,10 @@ export async function startInProcessWorld(): Promise<World> {
           name,
           status,
         })),
-    stop: async () => server.stop(),
+    stop: async () => {
+      stopMirroring()
+      server.stop()
+    },
   }
 }
 

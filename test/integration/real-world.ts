@@ -38,6 +38,9 @@ export async function startRealWorld(): Promise<World> {
   return {
     name: `kube-apiserver ${plane.version}`,
     kubeconfig: plane.kubeconfig,
+    sliceApiVersion: /^v1\.20\./.test(plane.version)
+      ? 'discovery.k8s.io/v1beta1'
+      : 'discovery.k8s.io/v1',
     // As it is installed; the other world does without.
     operatorArgs: ['--leader-elect'],
     hosts: ['10.33.40.151', '10.33.40.152'],

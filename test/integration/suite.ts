@@ -16,7 +16,9 @@ import { restCases } from './cases/rest.ts'
 import { restartCases } from './cases/restart.ts'
 import { scaleCases } from './cases/scale.ts'
 import { seedCase } from './cases/seed.ts'
+import { sliceCases } from './cases/slices.ts'
 import { takeoverCases } from './cases/takeover.ts'
+import { transitionCases } from './cases/transitions.ts'
 import { type Session, startSession } from './session.ts'
 import type { World } from './world.ts'
 
@@ -45,6 +47,8 @@ export function describeOperator(name: string, start: () => Promise<World>): voi
     deletionCases(session)
     repairCases(session)
     takeoverCases(session)
+    sliceCases(session)
+    transitionCases(session)
     refusalCases(session)
     finalizerCases(session)
     portCases(session)

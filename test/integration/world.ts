@@ -1,5 +1,6 @@
 // What the integration suite needs of a world to run in: an API server and addresses for backends.
 
+import type { SliceApiVersion } from '../../crds/slices.ts'
 import type { Address } from '../../probes/target.ts'
 import type { Backend } from '../backends/backend.ts'
 import type { KubectlResult } from '../controlplane/kubectl.ts'
@@ -20,6 +21,8 @@ export type World = {
   readonly name: string
   /** Path of an administrator's kubeconfig. */
   readonly kubeconfig: string
+  /** The version in which EndpointSlices are served. */
+  readonly sliceApiVersion: SliceApiVersion
   /** Flags that the operator needs here, beside those that it always needs. */
   readonly operatorArgs: readonly string[]
   /** Two addresses to put backends on. */
