@@ -2,6 +2,7 @@
 
 import * as v from 'valibot'
 import { API_VERSION, type ClusterEndpoint, KIND } from './clusterendpoint.ts'
+import { FAMILIES, type FamilyWish, familiesDrift, isOtherPrimary } from './families.ts'
 import {
   controllerOf,
   desiredMetadata,
@@ -23,7 +24,10 @@ export type DesiredService = {
   readonly apiVersion: 'v1'
   readonly kind: 'Service'
   readonly metadata: Metadata
-  readonly spec: { readonly clusterIP?: string; readonly ports: readonly ServicePort[] }
+  readonly spec: FamilyWish & {
+    readonly clusterIP?: string
+    readonly ports: readonly ServicePort[]
+  }
 }
 
 /** The Service that `ports` of `cep` ask for. Ports are sorted, so that equal specs give equal bytes. */
@@ -31,13 +35,14 @@ export function desiredService(
   cep: ClusterEndpoint,
   clusterIP: string,
   ports: readonly ServicePort[],
+  families: FamilyWish = {},
 ): DesiredService {
   const sorted = [...ports].sort(byPort)
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: desiredMetadata(cep),
-    spec: { ...(clusterIP === '' ? {} : { clusterIP }), ports: sorted },
+    spec: { ...(clusterIP === '' ? {} : { clusterIP }), ...families, ports: sorted },
   }
 }
 
@@ -48,14 +53,12 @@ const livePortSchema = v.object({
   targetPort: v.optional(v.union([v.number(), v.string()])),
 })
 
-const family = v.picklist(['IPv4', 'IPv6'])
-
 const liveServiceSchema = v.object({
   metadata: liveMetadataSchema,
   spec: v.object({
     type: v.optional(v.string(), 'ClusterIP'),
     clusterIP: v.optional(v.string(), ''),
-    ipFamilies: v.nullish(v.array(family), []),
+    ipFamilies: v.nullish(v.array(v.picklist(FAMILIES)), []),
     ipFamilyPolicy: v.nullish(v.string(), ''),
     selector: v.nullish(stringMap, {}),
     ports: v.nullish(v.array(livePortSchema), []),
@@ -88,7 +91,7 @@ export function serviceDrift(desired: DesiredService, live: LiveService): string
       .map(({ name, protocol, port, targetPort }) => `${protocol} ${port} ${name} ${targetPort}`)
       .sort()
   if (text(desired.spec.ports).join() !== text(live.spec.ports).join()) drift.push('ports')
-  return drift
+  return [...drift, ...familiesDrift(desired.spec, live.spec)]
 }
 
 /** Ports of `live` that `desired` does not name and that our apply alone would not remove. */
@@ -102,8 +105,14 @@ export function leftoverPorts(desired: DesiredService, live: LiveService): strin
 /** Reason of a refusal that passes by itself. */
 export const PREDECESSOR = 'BelongsToPredecessor'
 
-/** Reason of a refusal that concerns one immutable field only. */
-export const CLUSTER_IP_DIFFERS = 'ClusterIPDiffers'
+/** Reasons of refusals that concern one immutable field only. */
+const CLUSTER_IP_DIFFERS = 'ClusterIPDiffers'
+const IP_FAMILY_DIFFERS = 'IPFamilyDiffers'
+
+/** Whether a refusal concerns one immutable field only: of a Service of our own, all but that goes on. */
+export function isPartial({ reason }: Refusal): boolean {
+  return reason === CLUSTER_IP_DIFFERS || reason === IP_FAMILY_DIFFERS
+}
 
 /** Why we must keep our hands off something live, for a condition. */
 export type Refusal = { readonly reason: string; readonly message: string }
@@ -134,6 +143,13 @@ export function serviceRefusal(
     return refusal(
       CLUSTER_IP_DIFFERS,
       `Cannot change the clusterIP of the Service from ${clusterIP} to ${asked} as it is immutable; set spec.clusterIP to ${clusterIP}, or delete the Service to have it made anew`,
+    )
+  }
+  if (isOtherPrimary(desired.spec, live.spec)) {
+    const [primary = ''] = live.spec.ipFamilies
+    return refusal(
+      IP_FAMILY_DIFFERS,
+      `Cannot change the primary family of the Service from ${primary} to ${desired.spec.ipFamilies?.[0]} as it is immutable; put ${primary} first in spec.ipFamilies, or delete the Service to have it made anew`,
     )
   }
   return undefined

@@ -9,6 +9,7 @@ import {
 } from '../crds/clusterendpoint.ts'
 import { isPublished, type PublishedAddresses } from '../crds/endpoints.ts'
 import { type HostPolicy, hostPort } from '../crds/hosts.ts'
+import type { Spec } from '../crds/schema.ts'
 import { readStatus, rowOf, type Status, type SyncState } from '../crds/status.ts'
 import { type HostTarget, isSameQuestion, type Plan, planOf } from '../crds/targets.ts'
 import { seed } from '../probes/health.ts'
@@ -55,7 +56,7 @@ export class Resource {
   readonly #options: ResourceOptions
   #seen: Seen
   #plan: Plan = { ports: [], targets: [], refused: [] }
-  #clusterIP = ''
+  #asked: Pick<Spec, 'clusterIP' | 'families'> = { clusterIP: '', families: {} }
   #hasPlan = false
   #isAdopted = false
   readonly #hosts = new Map<string, Host>()
@@ -97,9 +98,9 @@ export class Resource {
     return this.#plan
   }
 
-  /** The cluster IP that the spec in force asks for; empty when it asks for none. */
-  get clusterIP(): string {
-    return this.#clusterIP
+  /** What the spec in force asks of the Service; an empty clusterIP asks for none. */
+  get asked(): Pick<Spec, 'clusterIP' | 'families'> {
+    return this.#asked
   }
 
   get issues(): readonly string[] {
@@ -190,7 +191,8 @@ export class Resource {
     const { parsed } = this.#seen
     if (!parsed.ok) return
     this.#hasPlan = true
-    this.#clusterIP = parsed.spec.clusterIP
+    const { clusterIP, families } = parsed.spec
+    this.#asked = { clusterIP, families }
     this.#plan = planOf(parsed.spec, this.#options.policy)
     const wanted = new Set(this.#plan.targets.map(({ key }) => key))
     for (const [key, host] of this.#hosts) if (!wanted.has(key)) this.#drop(key, host)

@@ -2,11 +2,13 @@
 
 import { type ClusterEndpoint, parseClusterEndpoint } from '../crds/clusterendpoint.ts'
 import { type LiveEndpoints, type PublishedAddresses, readEndpoints } from '../crds/endpoints.ts'
+import { familiesOf, serviceFamilies, wishedFamilies } from '../crds/families.ts'
 import { controllerOf } from '../crds/metadata.ts'
 import {
-  CLUSTER_IP_DIFFERS,
   controllerRefusal,
+  type DesiredService,
   desiredService,
+  isPartial,
   type LiveService,
   leftoverPorts,
   readService,
@@ -75,8 +77,11 @@ export async function syncObjects(
   cep: ClusterEndpoint,
   resource: Resource,
 ): Promise<SyncResult> {
-  const wanted = desiredService(cep, resource.clusterIP, resource.plan.ports)
   const standing = await standingOf(context, cep)
+  const { asked, plan } = resource
+  const hosts = familiesOf(plan.targets)
+  const families = wishedFamilies(asked.families, hosts, standing.service?.spec)
+  const wanted = desiredService(cep, asked.clusterIP, plan.ports, families)
   const publication = publicationOf(context, cep, resource)
   const isDeleted = !standing.service || isIncomplete(publication, standing.endpoints)
   if (isDeleted && resource.service?.ok && (await isGone(context, cep))) return 'gone'
@@ -86,15 +91,15 @@ export async function syncObjects(
     (standing.endpoints && controllerRefusal(cep, 'Endpoints', standing.endpoints.metadata))
   const isOurs =
     standing.service && controllerOf(standing.service.metadata)?.uid === cep.metadata.uid
-  // Our own Service whose clusterIP the spec would now have another: all but that goes on.
-  const isPartial = isOurs && refusal?.reason === CLUSTER_IP_DIFFERS
-  if (refusal && !isPartial) {
+  // Our own Service of which the spec would now have something else that cannot be changed.
+  const goesOn = isOurs && refusal && isPartial(refusal)
+  if (refusal && !goesOn) {
     resource.service = refused(refusal)
     resource.endpoints = refused(refusal)
     return 'refused'
   }
 
-  const service = isPartial ? desiredService(cep, '', resource.plan.ports) : wanted
+  const service = goesOn ? withoutImmutable(wanted, standing.service) : wanted
   resource.service = await attempted(async () => {
     await syncService(context, service, standing.service)
     return undefined
@@ -112,6 +117,14 @@ export async function syncObjects(
   return refusal ? 'refused' : 'done'
 }
 
+/** `wanted` with what cannot be changed as it stands. */
+function withoutImmutable(wanted: DesiredService, live: LiveService | undefined): DesiredService {
+  const { clusterIP: _, ipFamilies: asked, ...spec } = wanted.spec
+  const ipFamilies = live?.spec.ipFamilies ?? []
+  const keepsFamilies = asked !== undefined && ipFamilies.length > 0
+  return { ...wanted, spec: { ...spec, ...(keepsFamilies ? { ipFamilies } : {}) } }
+}
+
 /** The status that `resource` should have, given the one that stands. */
 export function statusNow(
   context: Pick<SyncContext, 'services' | 'publish' | 'slices'>,
@@ -127,6 +140,8 @@ export function statusNow(
     refused: resource.plan.refused,
     ports: resource.plan.ports,
     clusterIP: live?.spec.clusterIP,
+    families: live ? serviceFamilies(live.spec) : [],
+    familyPolicy: resource.asked.families.ipFamilyPolicy,
     service: resource.service,
     endpoints: resource.endpoints,
     carriers: carriersOf(publishingOf(context.publish, context.slices.apiVersion())),
@@ -160,7 +175,7 @@ async function isGone({ client, signal }: SyncContext, cep: ClusterEndpoint): Pr
 
 async function syncService(
   context: SyncContext,
-  desired: ReturnType<typeof desiredService>,
+  desired: DesiredService,
   standing: LiveService | undefined,
 ): Promise<void> {
   let live = standing

@@ -23,7 +23,14 @@ function bringThrough(spec: unknown) {
   const hosts = targets.map((target) => ({ target, health: seed('healthy', NOW_MS, '') }))
   const observed = { generation: 1, issues, hosts, refused, ports, clusterIP: '10.96.0.10' }
   const done = { ok: true } as const
-  const synced = { service: done, endpoints: done, carriers: 'Endpoints', isFirstRoundIn: true }
+  const synced = {
+    service: done,
+    endpoints: done,
+    carriers: 'Endpoints',
+    families: [],
+    familyPolicy: undefined,
+    isFirstRoundIn: true,
+  }
   const status = statusOf({ ...observed, ...synced }, undefined, NOW_MS)
   const service = desiredService(cep, parsed.ok ? parsed.spec.clusterIP : '', ports)
   return { issues, targets, refused, status, service, endpoints: desiredEndpoints(cep, targets) }

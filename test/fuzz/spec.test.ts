@@ -52,6 +52,8 @@ test('random specs never throw, and what comes of them is bounded, stable and bl
       service: { ok: true },
       endpoints: { ok: true },
       carriers: 'Endpoints',
+      families: [],
+      familyPolicy: undefined,
       isFirstRoundIn: true,
     } as const
     const status = statusOf(observed, undefined, NOW_MS)

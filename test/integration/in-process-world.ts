@@ -12,8 +12,8 @@ import { runKubectl } from '../controlplane/kubectl.ts'
 import type { World } from './world.ts'
 
 /** Starts one at once. On Linux, where all of 127.0.0.0/8 is local. */
-export async function startInProcessWorld(): Promise<World> {
-  const server = startApiServer({ allowLoopback: true })
+export async function startInProcessWorld(isDualStack = false): Promise<World> {
+  const server = startApiServer({ allowLoopback: true, isDualStack })
   server.store.applyCrd(
     readFileSync(join(import.meta.dir, '../../crds/clusterendpoints.yaml'), 'utf8'),
   )

@@ -16,8 +16,11 @@ const DEAF_NETWORK = '10.33.41.0/24'
 const DEAF_HOST = '10.33.41.1'
 const DEAF_PORT = 9
 
-/** Starts one in about 5 s. Must run in the namespace (test/controlplane/netns.ts). */
-export async function startRealWorld(): Promise<World> {
+/**
+ * Starts one in about 5 s, whose API server has these flags too. Must run in the namespace
+ * (test/controlplane/netns.ts).
+ */
+export async function startRealWorld(flags: readonly string[] = []): Promise<World> {
   command(['ip', 'route', 'add', 'local', LOCAL_NETWORK, 'dev', 'lo'])
   command(['ip', 'route', 'add', DEAF_NETWORK, 'dev', 'lo'])
   const folder = mkdtempSync(join(tmpdir(), 'integration-'))
@@ -27,7 +30,7 @@ export async function startRealWorld(): Promise<World> {
   const collectsGarbage = found.ok && found.binaries.kubeControllerManager !== undefined
   const plane = await startControlPlane({
     controllers: collectsGarbage ? usualControllers : [],
-    apiserverFlags: auditFlags(folder, auditLog),
+    apiserverFlags: [...auditFlags(folder, auditLog), ...flags],
   })
   const crd = join(import.meta.dir, '../../crds/clusterendpoints.yaml')
   const applied = await plane.kubectl(['apply', '-f', crd])
