@@ -119,7 +119,7 @@ export function wholeNumber(flags: ParsedFlags, name: string, min: number, max: 
 }
 
 /** A flag as one of `choices`. Throws UsageError. */
-export function oneOf<T extends string>(
+export function oneOf<const T extends string>(
   flags: ParsedFlags,
   name: string,
   choices: readonly T[],

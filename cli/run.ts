@@ -8,6 +8,7 @@ import { startController } from '../k8s/controller.ts'
 import { createElection, type Election } from '../k8s/lease.ts'
 import { createLog, type Log } from '../k8s/log.ts'
 import { serveHealth, serveMetrics } from '../k8s/ports.ts'
+import { PUBLISH_WISHES } from '../k8s/publishing.ts'
 import { countRequests, healthzOf, readyzOf, scalarsOf } from '../k8s/vitals.ts'
 import { version } from '../package.json'
 import { endOnBugs } from './crash.ts'
@@ -16,6 +17,7 @@ import {
   type Flag,
   flagHelp,
   KLOG_FLAGS,
+  oneOf,
   type ParsedFlags,
   parseFlags,
   UsageError,
@@ -41,6 +43,12 @@ export const RUN_FLAGS: readonly Flag[] = [
     help: '$KUBECONFIG, the pod or ~/.kube/config if absent',
   },
   { name: 'master', value: 'URL', fallback: '', help: 'URL of the API server instead' },
+  {
+    name: 'publish',
+    value: PUBLISH_WISHES.join('|'),
+    fallback: 'auto',
+    help: 'what carries the addresses',
+  },
   { name: 'maxconcurrent', value: 'N', fallback: '8', help: 'resources updated at once' },
   // Accepted for compatibility: failureThreshold decides.
   { name: 'maxretry', value: 'N', fallback: '1', help: '' },
@@ -119,10 +127,7 @@ export async function run(args: readonly string[]): Promise<number> {
     await print(asCalled(RUN_HELP))
     return 0
   }
-  const format = flags.get('log-format')
-  if (format !== 'text' && format !== 'json') {
-    throw new UsageError(`--log-format must be text or json, not "${format}"`)
-  }
+  const format = oneOf(flags, 'log-format', ['text', 'json'])
   tuneEngine(process.argv.slice(2))
   const log = createLog({ format, verbosity: wholeNumber(flags, 'v', 0, 10) })
   endOnBugs()
@@ -132,6 +137,7 @@ export async function run(args: readonly string[]): Promise<number> {
     ? wholeNumber(flags, 'max-in-flight', 1, 100_000)
     : inFlightDefault()
 
+  const publish = oneOf(flags, 'publish', PUBLISH_WISHES)
   const leaseTimes = leaseTimesOf(flags)
   const stop = stopOnSignals(log)
   const config = await loadConfig({
@@ -148,6 +154,7 @@ export async function run(args: readonly string[]): Promise<number> {
     client,
     log,
     policy: { allowLoopback: flags.isOn('allow-loopback') },
+    publish,
     concurrency,
     inFlightMax,
     instance,

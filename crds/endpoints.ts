@@ -6,6 +6,9 @@ import { canonicalAddress } from './hosts.ts'
 import { desiredMetadata, liveMetadataSchema, type Metadata, metadataDrift } from './metadata.ts'
 import type { HostTarget } from './targets.ts'
 
+/** With it, kube-controller-manager does not copy Endpoints into slices of its own. */
+export const SKIP_MIRROR_LABEL = 'endpointslice.kubernetes.io/skip-mirror'
+
 /** Endpoints as we apply them. `subsets` is always there, even if empty: only so is it ours. */
 export type DesiredEndpoints = {
   readonly apiVersion: 'v1'
@@ -22,15 +25,23 @@ export type Subset = {
 
 type EndpointPort = { readonly name?: string; readonly port: number; readonly protocol: string }
 
-/** The Endpoints of `cep` when exactly `healthy` answer. Blind to their order. */
+/**
+ * The Endpoints of `cep` when exactly `healthy` answer. Blind to their order. `isMirrored`: whether
+ * kube-controller-manager is to copy them into EndpointSlices.
+ */
 export function desiredEndpoints(
   cep: ClusterEndpoint,
   healthy: readonly HostTarget[],
+  isMirrored = true,
 ): DesiredEndpoints {
+  const metadata = desiredMetadata(cep)
+  const skipMirror = { [SKIP_MIRROR_LABEL]: 'true' }
   return {
     apiVersion: 'v1',
     kind: 'Endpoints',
-    metadata: desiredMetadata(cep),
+    metadata: isMirrored
+      ? metadata
+      : { ...metadata, labels: { ...metadata.labels, ...skipMirror } },
     subsets: subsetsOf(
       healthy.map(({ host, port, servicePort: { name, protocol } }) => ({
         ip: host,
@@ -171,9 +182,20 @@ export function endpointsDrift(desired: DesiredEndpoints, live: LiveEndpoints): 
   return drift
 }
 
+/** Every ready address as `ip protocol port`, by whatever kind of object it is published. */
+export type PublishedAddresses = { readonly published: ReadonlySet<string> }
+
+/** Whether `live` is copied into EndpointSlices by kube-controller-manager. */
+export function isMirrored({ metadata }: LiveEndpoints): boolean {
+  return metadata.labels[SKIP_MIRROR_LABEL] !== 'true'
+}
+
 /** Whether `target` is among the addresses that `live` publishes. */
-export function isPublished(live: LiveEndpoints, { host, port, servicePort }: HostTarget): boolean {
-  return live.published.has(publishedKey(host, { port, protocol: servicePort.protocol }))
+export function isPublished(
+  { published }: PublishedAddresses,
+  { host, port, servicePort }: HostTarget,
+): boolean {
+  return published.has(publishedKey(host, { port, protocol: servicePort.protocol }))
 }
 
 function publishedKey(ip: string, { port, protocol }: EndpointPort): string {

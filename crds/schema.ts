@@ -4,6 +4,7 @@
 import { isIP } from 'node:net'
 import * as v from 'valibot'
 import type { Probe } from '../probes/target.ts'
+import { FAMILIES, FAMILY_POLICIES, type FamilyWish } from './families.ts'
 
 /** Seconds. A day: longer than anybody means, and far from the 2^31 ms at which timers overflow. */
 const SECONDS_MAX = 86_400
@@ -262,6 +263,23 @@ export const specSchema = v.pipe(
         'Cluster IP of the Service: None for a headless one, an address to ask for it, absent to have one allocated. Cannot be changed later.',
       ),
     ),
+    ipFamilyPolicy: v.pipe(
+      v.optional(v.picklist([...FAMILY_POLICIES, '']), ''),
+      v.description(
+        'As in a Service. Default: PreferDualStack if there are hosts of both families, else what the cluster gives.',
+      ),
+      v.transform((policy) => (policy === '' ? undefined : policy)),
+    ),
+    ipFamilies: v.pipe(
+      v.optional(v.pipe(v.array(v.picklist(FAMILIES)), v.maxLength(2)), []),
+      v.check(
+        (families) => new Set(families).size === families.length,
+        'Invalid ipFamilies: name each family once',
+      ),
+      v.description(
+        'As in a Service: its address families, the primary one first, which cannot be changed later. Default: what the cluster gives.',
+      ),
+    ),
     periodSeconds: seconds(
       10,
       'Seconds between attempts on a host whose verdict is settled. Default: 10.',
@@ -296,6 +314,11 @@ export const specSchema = v.pipe(
   }),
   v.transform((spec) => ({
     clusterIP: spec.clusterIP,
+    /** What is asked of the Service's address families. */
+    families: {
+      ...(spec.ipFamilyPolicy === undefined ? {} : { ipFamilyPolicy: spec.ipFamilyPolicy }),
+      ...(spec.ipFamilies.length === 0 ? {} : { ipFamilies: spec.ipFamilies }),
+    } satisfies FamilyWish,
     periodMs: spec.periodSeconds,
     fastPeriodMs: Math.min(spec.fastPeriodSeconds, spec.periodSeconds),
     ports: spec.ports.map((entry, index) => ({

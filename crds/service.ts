@@ -2,6 +2,7 @@
 
 import * as v from 'valibot'
 import { API_VERSION, type ClusterEndpoint, KIND } from './clusterendpoint.ts'
+import { FAMILIES, type FamilyWish, familiesDrift, isOtherPrimary } from './families.ts'
 import { LEGACY_GROUP } from './legacy.ts'
 import {
   controllerOf,
@@ -24,7 +25,10 @@ export type DesiredService = {
   readonly apiVersion: 'v1'
   readonly kind: 'Service'
   readonly metadata: Metadata
-  readonly spec: { readonly clusterIP?: string; readonly ports: readonly ServicePort[] }
+  readonly spec: FamilyWish & {
+    readonly clusterIP?: string
+    readonly ports: readonly ServicePort[]
+  }
 }
 
 /** The Service that `ports` of `cep` ask for. Ports are sorted, so that equal specs give equal bytes. */
@@ -32,13 +36,14 @@ export function desiredService(
   cep: ClusterEndpoint,
   clusterIP: string,
   ports: readonly ServicePort[],
+  families: FamilyWish = {},
 ): DesiredService {
   const sorted = [...ports].sort(byPort)
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: desiredMetadata(cep),
-    spec: { ...(clusterIP === '' ? {} : { clusterIP }), ports: sorted },
+    spec: { ...(clusterIP === '' ? {} : { clusterIP }), ...families, ports: sorted },
   }
 }
 
@@ -54,6 +59,8 @@ const liveServiceSchema = v.object({
   spec: v.object({
     type: v.optional(v.string(), 'ClusterIP'),
     clusterIP: v.optional(v.string(), ''),
+    ipFamilies: v.nullish(v.array(v.picklist(FAMILIES)), []),
+    ipFamilyPolicy: v.nullish(v.string(), ''),
     selector: v.nullish(stringMap, {}),
     ports: v.nullish(v.array(livePortSchema), []),
   }),
@@ -85,7 +92,7 @@ export function serviceDrift(desired: DesiredService, live: LiveService): string
       .map(({ name, protocol, port, targetPort }) => `${protocol} ${port} ${name} ${targetPort}`)
       .sort()
   if (text(desired.spec.ports).join() !== text(live.spec.ports).join()) drift.push('ports')
-  return drift
+  return [...drift, ...familiesDrift(desired.spec, live.spec)]
 }
 
 /** Ports of `live` that `desired` does not name and that our apply alone would not remove. */
@@ -99,8 +106,14 @@ export function leftoverPorts(desired: DesiredService, live: LiveService): strin
 /** Reason of a refusal that passes by itself. */
 export const PREDECESSOR = 'BelongsToPredecessor'
 
-/** Reason of a refusal that concerns one immutable field only. */
-export const CLUSTER_IP_DIFFERS = 'ClusterIPDiffers'
+/** Reasons of refusals that concern one immutable field only. */
+const CLUSTER_IP_DIFFERS = 'ClusterIPDiffers'
+const IP_FAMILY_DIFFERS = 'IPFamilyDiffers'
+
+/** Whether a refusal concerns one immutable field only: of a Service of our own, all but that goes on. */
+export function isPartial({ reason }: Refusal): boolean {
+  return reason === CLUSTER_IP_DIFFERS || reason === IP_FAMILY_DIFFERS
+}
 
 /** Why we must keep our hands off something live, for a condition. */
 export type Refusal = { readonly reason: string; readonly message: string }
@@ -133,13 +146,20 @@ export function serviceRefusal(
       `Cannot change the clusterIP of the Service from ${clusterIP} to ${asked} as it is immutable; set spec.clusterIP to ${clusterIP}, or delete the Service to have it made anew`,
     )
   }
+  if (isOtherPrimary(desired.spec, live.spec)) {
+    const [primary = ''] = live.spec.ipFamilies
+    return refusal(
+      IP_FAMILY_DIFFERS,
+      `Cannot change the primary family of the Service from ${primary} to ${desired.spec.ipFamilies?.[0]} as it is immutable; put ${primary} first in spec.ipFamilies, or delete the Service to have it made anew`,
+    )
+  }
   return undefined
 }
 
 /** Why an object that has a controller may not be taken over for `cep`; undefined when it may. */
 export function controllerRefusal(
   cep: ClusterEndpoint,
-  kind: 'Service' | 'Endpoints',
+  kind: 'Service' | 'Endpoints' | 'EndpointSlice',
   live: LiveMetadata,
 ): Refusal | undefined {
   const controller = controllerOf(live)

@@ -3,6 +3,7 @@
 
 import * as v from 'valibot'
 import type { Health } from '../probes/health.ts'
+import { type Family, type FamilyPolicy, familiesOf } from './families.ts'
 import { hostPort } from './hosts.ts'
 import type { HostTarget, RefusedHost, ServicePort } from './targets.ts'
 import { isoSeconds } from './time.ts'
@@ -23,7 +24,9 @@ const generation = v.pipe(
 const conditionSchema = v.object({
   type: v.pipe(
     v.string(),
-    v.description('Initialized, SyncServiceReady, SyncEndpointReady or Ready.'),
+    v.description(
+      'Initialized, SyncServiceReady, SyncEndpointReady, Ready; DualStack if there are hosts of both families.',
+    ),
   ),
   status: v.pipe(v.picklist(['True', 'False', 'Unknown']), v.description('Whether it holds.')),
   reason: v.pipe(v.optional(v.string(), ''), v.description('One word for programs.')),
@@ -84,8 +87,15 @@ export type Observed = {
   readonly refused: readonly RefusedHost[]
   readonly ports: readonly ServicePort[]
   readonly clusterIP: string | undefined
+  /** Those that the Service has; empty when that is not known. */
+  readonly families: readonly Family[]
+  /** What the spec says of them. */
+  readonly familyPolicy: FamilyPolicy | undefined
   readonly service: SyncState
+  /** Of all that carries the addresses. */
   readonly endpoints: SyncState
+  /** What that is: Endpoints, EndpointSlices or both. */
+  readonly carriers: string
   /** Whether every host has had its first attempt. */
   readonly isFirstRoundIn: boolean
 }
@@ -155,9 +165,30 @@ function conditionsOf(observed: Observed, out: readonly ObservedHost[]): Finding
   return [
     initialized(observed),
     synced('SyncServiceReady', 'Service', observed.service),
-    synced('SyncEndpointReady', 'Endpoints', observed.endpoints),
+    synced('SyncEndpointReady', observed.carriers, observed.endpoints),
+    ...dualStack(observed),
     ready(observed, out),
   ]
+}
+
+/** Of hosts of both families only: whether their Service has both. */
+function dualStack({ hosts, families, familyPolicy, service }: Observed): Finding[] {
+  const [family, second] = families
+  const isDual = familiesOf(hosts.map(({ target }) => target)).length > 1
+  if (!isDual || !service?.ok || family === undefined) return []
+  const type = 'DualStack'
+  if (second !== undefined) {
+    return [
+      { type, status: 'True', reason: 'BothFamilies', message: 'The Service has both families' },
+    ]
+  }
+  const other = family === 'IPv4' ? 'IPv6' : 'IPv4'
+  const why =
+    familyPolicy === 'SingleStack'
+      ? 'as spec.ipFamilyPolicy is SingleStack'
+      : 'as this cluster gives it no more'
+  const message = `The Service has ${family} only, ${why}: hosts of ${other} are not reached through its cluster IP`
+  return [{ type, status: 'False', reason: 'SingleStack', message }]
 }
 
 function initialized({ issues, refused, hosts }: Observed): Finding {

@@ -17,16 +17,27 @@ import { createLiveCache } from './live.ts'
 import type { Log } from './log.ts'
 import type { ResourceMetrics } from './metrics.ts'
 import { CLUSTER_ENDPOINTS, keyOf, publishedCollection } from './paths.ts'
+import type { PublishWish } from './publishing.ts'
 import { createWorkQueue, type WorkQueue } from './queue.ts'
 import { type Reflector, startReflector } from './reflector.ts'
 import { Resource, readSeen, type Seen } from './resource.ts'
-import { type SyncContext, type SyncResult, standingOf, statusNow, syncObjects } from './sync.ts'
+import { startSlices } from './slices.ts'
+import {
+  publishedNow,
+  type SyncContext,
+  type SyncResult,
+  standingOf,
+  statusNow,
+  syncObjects,
+} from './sync.ts'
 import { createWriter, type Permit } from './writer.ts'
 
 export type ControllerOptions = {
   readonly client: ApiClient
   readonly log: Log
   readonly policy: HostPolicy
+  /** Which kinds of object carry the addresses. */
+  readonly publish: PublishWish
   /** Resources brought up to date at once. */
   readonly concurrency: number
   /** Attempts at once. */
@@ -55,6 +66,9 @@ export type Controller = {
 /** Milliseconds after which something that was refused is looked at again: nobody tells us of objects that are not ours. */
 const REFUSED_RECHECK_MS = 30_000
 
+/** Milliseconds after which is gone on with what waits for another controller. */
+const UNFINISHED_MS = 250
+
 /** Milliseconds at least, and twice that at most, until work goes on when the API server is back. */
 const BACK_MS = 500
 
@@ -65,7 +79,7 @@ const SCOUT_MS = 4_000
 const CACHE_AGE_MAX_MS = 1_000
 
 export function startController(options: ControllerOptions): Controller {
-  const { client, log, signal } = options
+  const { client, log, signal, publish } = options
   let leading: Leading | undefined
   const onNews = (key: string) => leading?.queue.mark(key)
   const onUnreadable = (error: unknown) =>
@@ -74,6 +88,17 @@ export function startController(options: ControllerOptions): Controller {
   const seen = createLiveCache({ read: readSeen, onNews, onUnreadable })
   const services = createLiveCache({ read: readService, onNews, onUnreadable })
   const endpoints = createLiveCache({ read: readEndpoints, onNews, onUnreadable })
+  const slices = startSlices({
+    client,
+    log,
+    signal,
+    isRequired: publish === 'slices' || publish === 'both',
+    onNews,
+    onAvailable: () => {
+      for (const key of seen.keys()) onNews(key)
+    },
+    onUnreadable,
+  })
   const labelSelector = `${MANAGED_LABEL}=${MANAGED_VALUE}`
   const shared = { client, log, signal }
   const reflectors = {
@@ -90,6 +115,7 @@ export function startController(options: ControllerOptions): Controller {
       labelSelector,
       ...endpoints,
     }),
+    endpointslices: slices.reflector,
   }
   const all = Object.values(reflectors)
 
@@ -101,7 +127,7 @@ export function startController(options: ControllerOptions): Controller {
       const isFresh = Promise.all(all.map(({ refresh }) => refresh(CACHE_AGE_MAX_MS)))
       await Promise.race([isFresh, abortOf(permit.signal)])
       if (permit.signal.aborted) return
-      leading = startLeading(options, { seen, services, endpoints }, permit)
+      leading = startLeading(options, { seen, services, endpoints, slices }, permit)
       for (const key of seen.keys()) leading.queue.mark(key, 0)
       await leading.done
       leading = undefined
@@ -115,7 +141,7 @@ export function startController(options: ControllerOptions): Controller {
 
 const idleScheduler = { inFlight: 0, waiting: 0, latenessMs: 0, overdueMs: 0, stalls: 0 }
 
-type Caches = Pick<SyncContext, 'services' | 'endpoints'> & {
+type Caches = Pick<SyncContext, 'services' | 'endpoints' | 'slices'> & {
   readonly seen: ReturnType<typeof createLiveCache<Seen>>
 }
 
@@ -129,11 +155,11 @@ type Leading = {
 /** All that exists only while leading. */
 function startLeading(options: ControllerOptions, caches: Caches, permit: Permit): Leading {
   const { signal } = permit
-  const { client, log, policy, concurrency, inFlightMax, instance } = options
+  const { client, log, policy, publish, concurrency, inFlightMax, instance } = options
   const writer = createWriter(client, permit)
   const recorder = createRecorder(writer, log, instance)
   const scheduler = new Scheduler({ attempt: options.attempt ?? attempt, inFlightMax })
-  const context: SyncContext = { client, writer, log, signal, ...caches }
+  const context: SyncContext = { client, writer, log, signal, publish, ...caches }
   const resources = new Map<string, Resource>()
   const queue = createWorkQueue({ concurrency, work })
   /** Resources that wait for the API server, and until when they do at least. */
@@ -154,6 +180,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
       if (result === 'failed') queue.mark(key, backoffMs(resource.failures))
       if (result === 'failed' && isForbidden(resource)) markWhenReachable(key, 0)
       if (result === 'refused') queue.mark(key, REFUSED_RECHECK_MS)
+      if (result === 'unfinished') queue.mark(key, UNFINISHED_MS)
       if (result === 'settling') queue.mark(key, resource.settleInMs())
     } catch (error) {
       if (signal.aborted) return
@@ -243,8 +270,11 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
       resource.stop()
       return 'gone'
     }
-    if (!resource.isAdopted) resource.adopt((await standingOf(context, cep)).endpoints)
-    resource.update(seen, caches.endpoints.get(keyOf(metadata)))
+    if (!resource.isAdopted) {
+      const { endpoints } = await standingOf(context, cep)
+      resource.adopt(publishedNow(context, cep, endpoints))
+    }
+    resource.update(seen, publishedNow(context, cep, caches.endpoints.get(keyOf(metadata))))
     if (resource.settleInMs() > 0) return 'settling'
 
     resource.notePublished()

@@ -2,11 +2,12 @@
 
 import { GROUP, PLURAL, VERSION } from '../crds/clusterendpoint.ts'
 import { LEGACY_GROUP } from '../crds/legacy.ts'
+import type { SliceApiVersion } from '../crds/slices.ts'
 
 /** Namespace and name of an object. */
 export type Named = { readonly namespace: string; readonly name: string }
 
-/** The kinds that we publish, by their plural. */
+/** The kinds of the core group that we publish, by their plural. */
 export type Published = 'services' | 'endpoints'
 
 export const CLUSTER_ENDPOINTS = clusterEndpointsPath(GROUP, undefined)
@@ -17,6 +18,16 @@ export function publishedCollection(plural: Published): string {
 
 export function publishedPath(plural: Published, { namespace, name }: Named): string {
   return `/api/v1/namespaces/${namespace}/${plural}/${name}`
+}
+
+/** All EndpointSlices, or those of one namespace. */
+export function slicesPath(apiVersion: SliceApiVersion, namespace?: string): string {
+  const inside = namespace === undefined ? '' : `/namespaces/${namespace}`
+  return `/apis/${apiVersion}${inside}/endpointslices`
+}
+
+export function slicePath(apiVersion: SliceApiVersion, { namespace, name }: Named): string {
+  return `${slicesPath(apiVersion, namespace)}/${name}`
 }
 
 export function clusterEndpointPath({ namespace, name }: Named): string {

@@ -7,6 +7,7 @@ import { ApiError, messageOf, NetworkError, statusOfError } from './errors.ts'
 import { jsonLines } from './lines.ts'
 import { listAll } from './list.ts'
 import type { Log } from './log.ts'
+import { CLUSTER_ENDPOINTS } from './paths.ts'
 import { isNewer } from './versions.ts'
 
 export type ReflectorOptions = {
@@ -14,10 +15,14 @@ export type ReflectorOptions = {
   readonly log: Log
   /** Path of the collection, over all namespaces. */
   readonly path: string
+  /** Where the collection is served now, if that may change; `path` is then only what it is called. */
+  readonly locate?: () => Promise<string>
   readonly labelSelector?: string
   /** The whole collection anew: what is not in it is gone. */
   readonly onReplace: (objects: readonly unknown[], version: string) => void
   readonly onChange: (type: Change, object: unknown) => void
+  /** Told why it does not get through, each time that a round has failed. */
+  readonly onTrouble?: (error: unknown) => void
   readonly signal: AbortSignal
   /** Milliseconds without a byte after which a watch counts as dead. */
   readonly silenceMs?: number
@@ -78,7 +83,7 @@ const statusSchema = v.object({
 
 /** Starts to list and watch; goes on until the signal aborts. */
 export function startReflector(options: ReflectorOptions): Reflector {
-  const { signal, client, log, path } = options
+  const { signal, client, log, path, locate = async () => path } = options
   const synced = Promise.withResolvers<void>()
   const state = { isSynced: false, lastSignMs: performance.now(), lists: 0, watches: 0 }
   let trouble: string | undefined
@@ -140,10 +145,11 @@ export function startReflector(options: ReflectorOptions): Reflector {
     const reason = explain(path, error)
     if (reason !== trouble) log.warn('cannot watch; trying again', { path, reason })
     trouble = reason
+    options.onTrouble?.(error)
   }
 
   async function list(): Promise<string> {
-    const { items, resourceVersion } = await listAll(client, path, {
+    const { items, resourceVersion } = await listAll(client, await locate(), {
       query: selector(options),
       signal,
       onPage: () => {
@@ -176,7 +182,7 @@ export function startReflector(options: ReflectorOptions): Reflector {
     )
     try {
       state.watches++
-      const chunks = await client.stream(path, query, watchdog.signal)
+      const chunks = await client.stream(await locate(), query, watchdog.signal)
       recovered()
       let seen = 0
       for await (const line of jsonLines(noting(chunks, watchdog))) {
@@ -254,7 +260,9 @@ function isExpired(error: unknown): boolean {
 function explain(path: string, error: unknown): string {
   const status = statusOfError(error)
   if (status === 403) return `not allowed: ${messageOf(error)}`
-  if (status === 404) return `${path} is not served; is the CRD installed?`
+  if (status === 404) {
+    return `${path} is not served${path === CLUSTER_ENDPOINTS ? '; is the CRD installed?' : ''}`
+  }
   return messageOf(error)
 }
 

@@ -7,8 +7,9 @@ import {
   parseClusterEndpoint,
   parseSpec,
 } from '../crds/clusterendpoint.ts'
-import { isPublished, type LiveEndpoints } from '../crds/endpoints.ts'
+import { isPublished, type PublishedAddresses } from '../crds/endpoints.ts'
 import { type HostPolicy, hostPort } from '../crds/hosts.ts'
+import type { Spec } from '../crds/schema.ts'
 import { readStatus, rowOf, type Status, type SyncState } from '../crds/status.ts'
 import { type HostTarget, isSameQuestion, type Plan, planOf } from '../crds/targets.ts'
 import { seed } from '../probes/health.ts'
@@ -55,7 +56,7 @@ export class Resource {
   readonly #options: ResourceOptions
   #seen: Seen
   #plan: Plan = { ports: [], targets: [], refused: [] }
-  #clusterIP = ''
+  #asked: Pick<Spec, 'clusterIP' | 'families'> = { clusterIP: '', families: {} }
   #hasPlan = false
   #isAdopted = false
   readonly #hosts = new Map<string, Host>()
@@ -72,6 +73,8 @@ export class Resource {
   endpoints: SyncState
   /** Failures to bring it up to date in a row. */
   failures = 0
+  /** Since when copies of its Endpoints are waited for, monotonic; undefined when they are not. */
+  copiesAwaitedMs: number | undefined
 
   constructor(seen: Seen, options: ResourceOptions) {
     this.#seen = seen
@@ -95,9 +98,9 @@ export class Resource {
     return this.#plan
   }
 
-  /** The cluster IP that the spec in force asks for; empty when it asks for none. */
-  get clusterIP(): string {
-    return this.#clusterIP
+  /** What the spec in force asks of the Service; an empty clusterIP asks for none. */
+  get asked(): Pick<Spec, 'clusterIP' | 'families'> {
+    return this.#asked
   }
 
   get issues(): readonly string[] {
@@ -141,7 +144,7 @@ export class Resource {
    * Begins to probe. Hosts that `live` publishes are believed until a probe says otherwise, so that a
    * restart of ours drains nothing; the others must show themselves first.
    */
-  adopt(live: LiveEndpoints | undefined): void {
+  adopt(live: PublishedAddresses | undefined): void {
     this.#isAdopted = true
     this.#applySpec(live)
     const hasPublished = live !== undefined && live.published.size > 0
@@ -149,7 +152,7 @@ export class Resource {
   }
 
   /** Takes in a newer version of the resource; hosts that stay keep their health. */
-  update(seen: Seen, live: LiveEndpoints | undefined): void {
+  update(seen: Seen, live: PublishedAddresses | undefined): void {
     const isSameSpec = seen.metadata.generation === this.#seen.metadata.generation
     this.#seen = seen
     if (this.#isAdopted && !isSameSpec) this.#applySpec(live)
@@ -184,11 +187,12 @@ export class Resource {
   }
 
   /** Puts the spec in force; one that is invalid leaves the last valid one in force. */
-  #applySpec(live: LiveEndpoints | undefined): void {
+  #applySpec(live: PublishedAddresses | undefined): void {
     const { parsed } = this.#seen
     if (!parsed.ok) return
     this.#hasPlan = true
-    this.#clusterIP = parsed.spec.clusterIP
+    const { clusterIP, families } = parsed.spec
+    this.#asked = { clusterIP, families }
     this.#plan = planOf(parsed.spec, this.#options.policy)
     const wanted = new Set(this.#plan.targets.map(({ key }) => key))
     for (const [key, host] of this.#hosts) if (!wanted.has(key)) this.#drop(key, host)
@@ -196,7 +200,7 @@ export class Resource {
     this.#settleWithin(SETTLE_EDIT_MS)
   }
 
-  #keep(target: HostTarget, live: LiveEndpoints | undefined): void {
+  #keep(target: HostTarget, live: PublishedAddresses | undefined): void {
     const host = this.#hosts.get(target.key)
     if (host) {
       const before = host.target
@@ -230,7 +234,7 @@ export class Resource {
     if (!isShared) this.#counters.delete(counters)
   }
 
-  #firstHealth(target: HostTarget, live: LiveEndpoints | undefined) {
+  #firstHealth(target: HostTarget, live: PublishedAddresses | undefined) {
     const isWell = target.probe === undefined || (live !== undefined && isPublished(live, target))
     const row = rowOf(this.#seen.status, target)
     const isKnown = row?.since !== undefined && row.healthy === isWell

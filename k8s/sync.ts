@@ -1,45 +1,38 @@
 // One resource, brought up to date: what should stand against what stands, and the writes between.
 
 import { type ClusterEndpoint, parseClusterEndpoint } from '../crds/clusterendpoint.ts'
-import {
-  type DesiredEndpoints,
-  desiredEndpoints,
-  endpointsDrift,
-  type LiveEndpoints,
-  readEndpoints,
-} from '../crds/endpoints.ts'
+import { type LiveEndpoints, type PublishedAddresses, readEndpoints } from '../crds/endpoints.ts'
+import { familiesOf, serviceFamilies, wishedFamilies } from '../crds/families.ts'
 import { controllerOf } from '../crds/metadata.ts'
 import {
-  CLUSTER_IP_DIFFERS,
   controllerRefusal,
+  type DesiredService,
   desiredService,
+  isPartial,
   type LiveService,
   leftoverPorts,
-  type Refusal,
   readService,
   serviceDrift,
   serviceRefusal,
 } from '../crds/service.ts'
-import { type Status, type SyncState, statusOf } from '../crds/status.ts'
-import type { ApiClient } from './client.ts'
-import { ApiError, statusOfError } from './errors.ts'
+import { publishedBy } from '../crds/slices.ts'
+import { type Status, statusOf } from '../crds/status.ts'
+import { attempted, logWrite, refused } from './attempt.ts'
+import { ApiError } from './errors.ts'
 import type { LiveCache } from './live.ts'
-import type { Log } from './log.ts'
-import { clusterEndpointPath, keyOf, type Named, type Published, publishedPath } from './paths.ts'
+import { lookAt } from './look.ts'
+import { clusterEndpointPath, keyOf, type Published, publishedPath } from './paths.ts'
+import { isIncomplete, type PublishContext, publicationOf, publish } from './publish.ts'
+import { carriersOf, publishingOf } from './publishing.ts'
 import type { Resource } from './resource.ts'
-import type { Writer } from './writer.ts'
 
-export type SyncContext = {
-  readonly client: ApiClient
-  readonly writer: Writer
-  readonly services: LiveCache<LiveService>
-  readonly endpoints: LiveCache<LiveEndpoints>
-  readonly log: Log
-  readonly signal: AbortSignal
-}
+export type SyncContext = PublishContext & { readonly services: LiveCache<LiveService> }
 
-/** How a sync ended: `refused` holds until somebody changes the world, `failed` may pass by itself. */
-export type SyncResult = 'done' | 'refused' | 'failed' | 'gone'
+/**
+ * How a sync ended: `refused` holds until somebody changes the world, `failed` may pass by itself, and
+ * `unfinished` goes on in a moment.
+ */
+export type SyncResult = 'done' | 'refused' | 'failed' | 'gone' | 'unfinished'
 
 type Standing = {
   readonly service: LiveService | undefined
@@ -58,19 +51,39 @@ export async function standingOf(context: SyncContext, cep: ClusterEndpoint): Pr
   return { service, endpoints }
 }
 
+/** All that clients are sent to now, by Endpoints or by our slices. Worked out when it is asked for. */
+export function publishedNow(
+  { slices }: Pick<SyncContext, 'slices'>,
+  cep: ClusterEndpoint,
+  endpoints: LiveEndpoints | undefined,
+): PublishedAddresses {
+  let known: ReadonlySet<string> | undefined
+  return {
+    get published() {
+      known ??= publishedBy(slices.of(cep.metadata)).union(
+        endpoints?.published ?? new Set<string>(),
+      )
+      return known
+    },
+  }
+}
+
 /**
- * Writes the Service and the Endpoints of `resource` where they differ from what they should be, and
- * notes in it how that went. Throws what may pass by itself: network errors, 429, 5xx.
+ * Writes the Service, the Endpoints and the slices of `resource` where they differ from what they
+ * should be, and notes in it how that went. Throws what may pass by itself: network errors, 429, 5xx.
  */
 export async function syncObjects(
   context: SyncContext,
   cep: ClusterEndpoint,
   resource: Resource,
 ): Promise<SyncResult> {
-  const wanted = desiredService(cep, resource.clusterIP, resource.plan.ports)
-  const endpoints = desiredEndpoints(cep, resource.healthyTargets)
   const standing = await standingOf(context, cep)
-  const isDeleted = !standing.service || !standing.endpoints
+  const { asked, plan } = resource
+  const hosts = familiesOf(plan.targets)
+  const families = wishedFamilies(asked.families, hosts, standing.service?.spec)
+  const wanted = desiredService(cep, asked.clusterIP, plan.ports, families)
+  const publication = publicationOf(context, cep, resource)
+  const isDeleted = !standing.service || isIncomplete(publication, standing.endpoints)
   if (isDeleted && resource.service?.ok && (await isGone(context, cep))) return 'gone'
 
   const refusal =
@@ -78,30 +91,43 @@ export async function syncObjects(
     (standing.endpoints && controllerRefusal(cep, 'Endpoints', standing.endpoints.metadata))
   const isOurs =
     standing.service && controllerOf(standing.service.metadata)?.uid === cep.metadata.uid
-  // Our own Service whose clusterIP the spec would now have another: all but that goes on.
-  const isPartial = isOurs && refusal?.reason === CLUSTER_IP_DIFFERS
-  if (refusal && !isPartial) {
+  // Our own Service of which the spec would now have something else that cannot be changed.
+  const goesOn = isOurs && refusal && isPartial(refusal)
+  if (refusal && !goesOn) {
     resource.service = refused(refusal)
     resource.endpoints = refused(refusal)
     return 'refused'
   }
 
-  const service = isPartial ? desiredService(cep, '', resource.plan.ports) : wanted
+  const service = goesOn ? withoutImmutable(wanted, standing.service) : wanted
   resource.service = await attempted(async () => {
     await syncService(context, service, standing.service)
+    return undefined
   })
   if (!resource.service?.ok) return 'failed'
   if (refusal) resource.service = refused(refusal)
-  resource.endpoints = await attempted(async () => {
-    await syncEndpoints(context, endpoints, standing.endpoints)
+  const { state, isUnfinished } = await publish(context, cep, resource, {
+    ...publication,
+    live: standing.endpoints,
+    service: context.services.get(keyOf(cep.metadata)),
   })
-  if (!resource.endpoints?.ok) return 'failed'
+  resource.endpoints = state
+  if (!state?.ok) return 'failed'
+  if (isUnfinished) return 'unfinished'
   return refusal ? 'refused' : 'done'
+}
+
+/** `wanted` with what cannot be changed as it stands. */
+function withoutImmutable(wanted: DesiredService, live: LiveService | undefined): DesiredService {
+  const { clusterIP: _, ipFamilies: asked, ...spec } = wanted.spec
+  const ipFamilies = live?.spec.ipFamilies ?? []
+  const keepsFamilies = asked !== undefined && ipFamilies.length > 0
+  return { ...wanted, spec: { ...spec, ...(keepsFamilies ? { ipFamilies } : {}) } }
 }
 
 /** The status that `resource` should have, given the one that stands. */
 export function statusNow(
-  context: Pick<SyncContext, 'services'>,
+  context: Pick<SyncContext, 'services' | 'publish' | 'slices'>,
   resource: Resource,
   standing: Status | undefined,
 ): Status {
@@ -114,8 +140,11 @@ export function statusNow(
     refused: resource.plan.refused,
     ports: resource.plan.ports,
     clusterIP: live?.spec.clusterIP,
+    families: live ? serviceFamilies(live.spec) : [],
+    familyPolicy: resource.asked.families.ipFamilyPolicy,
     service: resource.service,
     endpoints: resource.endpoints,
+    carriers: carriersOf(publishingOf(context.publish, context.slices.apiVersion())),
     isFirstRoundIn: resource.isFirstRoundIn,
   }
   return statusOf(observed, standing, Date.now())
@@ -131,13 +160,7 @@ async function lookUp<T extends LiveService | LiveEndpoints>(
 ): Promise<T | undefined> {
   const known = cache.get(keyOf(metadata))
   if (known) return known
-  try {
-    const path = publishedPath(plural, metadata)
-    return read(await client.request({ method: 'GET', path, signal }))
-  } catch (error) {
-    if (statusOfError(error) === 404) return undefined
-    throw error
-  }
+  return await lookAt({ client, signal }, publishedPath(plural, metadata), read)
 }
 
 /**
@@ -145,19 +168,14 @@ async function lookUp<T extends LiveService | LiveEndpoints>(
  * collection may be told to us sooner than its end, and must not be repaired.
  */
 async function isGone({ client, signal }: SyncContext, cep: ClusterEndpoint): Promise<boolean> {
-  try {
-    const path = clusterEndpointPath(cep.metadata)
-    const { metadata } = parseClusterEndpoint(await client.request({ method: 'GET', path, signal }))
-    return metadata.uid !== cep.metadata.uid || metadata.deletionTimestamp !== undefined
-  } catch (error) {
-    if (statusOfError(error) === 404) return true
-    throw error
-  }
+  const path = clusterEndpointPath(cep.metadata)
+  const live = await lookAt({ client, signal }, path, parseClusterEndpoint)
+  return live?.metadata.uid !== cep.metadata.uid || live.metadata.deletionTimestamp !== undefined
 }
 
 async function syncService(
   context: SyncContext,
-  desired: ReturnType<typeof desiredService>,
+  desired: DesiredService,
   standing: LiveService | undefined,
 ): Promise<void> {
   let live = standing
@@ -171,45 +189,4 @@ async function syncService(
     context.services.set(live)
   }
   throw new ApiError(409, 'Conflict', 'Cannot remove ports that another manager keeps putting back')
-}
-
-async function syncEndpoints(
-  context: SyncContext,
-  desired: DesiredEndpoints,
-  live: LiveEndpoints | undefined,
-): Promise<void> {
-  const drift = live ? endpointsDrift(desired, live) : ['missing']
-  if (drift.length === 0) return
-  const addresses = desired.subsets.reduce((sum, subset) => sum + subset.addresses.length, 0)
-  logWrite(context, 'applying Endpoints', desired, drift, { addresses })
-  context.endpoints.set(readEndpoints(await context.writer.apply(desired)))
-}
-
-function logWrite(
-  { log }: SyncContext,
-  message: string,
-  { metadata: { namespace, name } }: { readonly metadata: Named },
-  drift: readonly string[],
-  more: Readonly<Record<string, number | undefined>>,
-): void {
-  log.info(message, { namespace, name, because: drift.join(), ...more })
-}
-
-function refused({ reason, message }: Refusal): SyncState {
-  return { ok: false, reason, message }
-}
-
-/** Runs a write; an answer that blames what was asked for becomes a state, all else is thrown. */
-async function attempted(write: () => Promise<void>): Promise<SyncState> {
-  try {
-    await write()
-    return { ok: true }
-  } catch (error) {
-    if (!(error instanceof ApiError) || isPassing(error)) throw error
-    return { ok: false, reason: error.reason || 'ApplyFailed', message: error.message }
-  }
-}
-
-function isPassing({ status }: ApiError): boolean {
-  return status === 401 || status === 409 || status === 429 || status >= 500
 }

@@ -6,20 +6,17 @@ import type { DesiredEndpoints } from '../crds/endpoints.ts'
 import { FIELD_MANAGER } from '../crds/metadata.ts'
 import { takeItems } from '../crds/ownership.ts'
 import { type DesiredService, PORTS_PATH } from '../crds/service.ts'
+import type { DesiredSlice } from '../crds/slices.ts'
 import type { Status } from '../crds/status.ts'
 import type { ApiClient } from './client.ts'
-import { NetworkError } from './errors.ts'
-import {
-  clusterEndpointPath,
-  eventsPath,
-  type Named,
-  type Published,
-  publishedPath,
-} from './paths.ts'
+import { NetworkError, statusOfError } from './errors.ts'
+import { clusterEndpointPath, eventsPath, type Named, publishedPath, slicePath } from './paths.ts'
 
 export type Writer = {
-  /** Applies a Service or Endpoints, taking what others own of its fields; returns it as it now stands. */
-  readonly apply: (desired: DesiredService | DesiredEndpoints) => Promise<unknown>
+  /** Applies what we publish, taking what others own of its fields; returns it as it now stands. */
+  readonly apply: (desired: DesiredService | DesiredEndpoints | DesiredSlice) => Promise<unknown>
+  /** Deletes the object at `path`, provided that it still is the one with this uid. That there is none is fine. */
+  readonly remove: (path: string, uid: string) => Promise<void>
   /** Makes ports of a live Service ours alone, so that the next apply removes them. */
   readonly takePorts: (named: Named, portKeys: readonly string[]) => Promise<void>
   /** Replaces the status; returns the ClusterEndpoint as it now stands. */
@@ -40,11 +37,6 @@ const managedFieldsSchema = v.object({
   }),
 })
 
-const PLURALS = { Service: 'services', Endpoints: 'endpoints' } as const satisfies Record<
-  string,
-  Published
->
-
 /** When one may write: until `signal` aborts, and only while `mayWrite` says so right before a write. */
 export type Permit = { readonly signal: AbortSignal; readonly mayWrite: () => boolean }
 
@@ -64,8 +56,15 @@ export function createWriter(client: ApiClient, { signal, mayWrite }: Permit): W
   return {
     apply: async (desired) => {
       const query = { fieldManager: FIELD_MANAGER, force: 'true' }
-      const path = publishedPath(PLURALS[desired.kind], desired.metadata)
-      return await patch(path, 'apply-patch+yaml', desired, query)
+      return await patch(pathOf(desired), 'apply-patch+yaml', desired, query)
+    },
+    remove: async (path, uid) => {
+      const request = { method: 'DELETE', path, body: { preconditions: { uid } } } as const
+      try {
+        await client.request({ ...request, signal, assertPermitted })
+      } catch (error) {
+        if (statusOfError(error) !== 404) throw error
+      }
     },
     takePorts: async (named, portKeys) => {
       const path = publishedPath('services', named)
@@ -98,6 +97,17 @@ export function createWriter(client: ApiClient, { signal, mayWrite }: Permit): W
     },
     patchEvent: async ({ namespace, name }, body) =>
       await patch(`${eventsPath(namespace)}/${name}`, 'merge-patch+json', body),
+  }
+}
+
+function pathOf(desired: DesiredService | DesiredEndpoints | DesiredSlice): string {
+  switch (desired.kind) {
+    case 'Service':
+      return publishedPath('services', desired.metadata)
+    case 'Endpoints':
+      return publishedPath('endpoints', desired.metadata)
+    case 'EndpointSlice':
+      return slicePath(desired.apiVersion, desired.metadata)
   }
 }
 

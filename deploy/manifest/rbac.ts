@@ -45,8 +45,20 @@ export const CLUSTER_RULES: readonly Rule[] = [
       get: 'look before a takeover',
       list: 'know what it published, by label',
       watch: 'put right what is edited or deleted',
-      create: "publish what is new; nothing is ever deleted, that is the garbage collector's work",
+      create: "publish what is new; neither is deleted, that is the garbage collector's work",
       patch: 'publish changes, by server-side apply',
+    },
+  },
+  {
+    apiGroup: 'discovery.k8s.io',
+    resources: ['endpointslices'],
+    verbs: {
+      get: 'look whether somebody else has one of that name',
+      list: 'know what it published, by label',
+      watch: 'put right what is edited or deleted',
+      create: 'publish what is new',
+      patch: 'publish changes, by server-side apply',
+      delete: 'take away slices that hold no host any more',
     },
   },
   {

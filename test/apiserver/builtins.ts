@@ -16,6 +16,7 @@ import { type FieldError, invalidValue, required } from './status.ts'
 export interface BuiltInOptions {
   readonly addresses: ServiceAddresses
   readonly allowLoopback: boolean
+  readonly isDualStack: boolean
 }
 
 interface Row {
@@ -37,7 +38,7 @@ interface Row {
 
 /** Every built-in resource. */
 export function builtInResources(options: BuiltInOptions): readonly Resource[] {
-  const { addresses, allowLoopback } = options
+  const { addresses, allowLoopback, isDualStack } = options
   const rows: readonly Row[] = [
     {
       plural: 'services',
@@ -49,7 +50,7 @@ export function builtInResources(options: BuiltInOptions): readonly Resource[] {
       updatesUnconditionally: true,
       deleteReturnsObject: true,
       skeleton: { spec: {}, status: { loadBalancer: {} } },
-      rules: serviceRules(addresses),
+      rules: serviceRules(addresses, isDualStack),
     },
     {
       plural: 'endpoints',

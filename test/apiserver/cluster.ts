@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly historyMax: number
   /** Endpoints may be loopback addresses, unlike in a real cluster. */
   readonly allowLoopback: boolean
+  /** Services may have both families, as in a cluster with a range of each. */
+  readonly isDualStack: boolean
   readonly nowMs: () => number
 }
 
@@ -29,10 +31,11 @@ export const SERVICES = '/services'
 export const CRDS = 'apiextensions.k8s.io/customresourcedefinitions'
 
 /** A cluster with the namespaces that every cluster has. */
-export function openCluster({ historyMax, allowLoopback, nowMs }: ClusterOptions): Cluster {
+export function openCluster(options: ClusterOptions): Cluster {
+  const { historyMax, nowMs } = options
   const addresses = new ServiceAddresses()
   const store = new Store(historyMax)
-  const registry = new Registry(builtInResources({ addresses, allowLoopback }))
+  const registry = new Registry(builtInResources({ ...options, addresses }))
   store.onChange((change) => {
     if (change.collection === CRDS) followCrd(change, store, registry)
     if (change.type !== 'DELETED') return

@@ -22,6 +22,8 @@ export interface ApiServerOptions {
   readonly hostname?: string
   /** Endpoints may be loopback addresses; nothing else of their validation changes. */
   readonly allowLoopback?: boolean
+  /** Services may have both families; by default IPv4 alone. */
+  readonly isDualStack?: boolean
   /** Changes of each resource that watches can resume from; default 10,000. */
   readonly historyMax?: number
   /** Default 60,000. */
@@ -81,8 +83,9 @@ export interface ApiServer {
 /** Starts a server. It listens when this returns. */
 export function startApiServer(options: ApiServerOptions = {}): ApiServer {
   const { historyMax = 10_000, allowLoopback = false, nowMs = Date.now } = options
+  const { isDualStack = false } = options
   const { hostname = '127.0.0.1', gcDelayMs = 20, bookmarkIntervalMs = 60_000 } = options
-  const cluster = openCluster({ historyMax, allowLoopback, nowMs })
+  const cluster = openCluster({ historyMax, allowLoopback, isDualStack, nowMs })
   const gc = new GarbageCollector(cluster, gcDelayMs)
   const log = new RequestLog(options.logMax ?? 100_000)
   const faults = new Faults()

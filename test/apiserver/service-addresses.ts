@@ -5,18 +5,22 @@ import { parseIp } from './ip.ts'
 import { isMap, type Json, type JsonMap, listAt, mapAt, textAt } from './json.ts'
 import { invalid, invalidValue } from './status.ts'
 
-const RANGE = '10.96.0.0/16'
-const FIRST = 0x0a600000
-const SIZE = 65536
+/** What cluster IPs come out of, by family. */
+const RANGES = {
+  IPv4: { text: '10.96.0.0/16', first: 0x0a600000n, print: textOfV4 },
+  IPv6: { text: 'fd00:10:96::/112', first: 0xfd0000100096n << 80n, print: textOfV6 },
+} as const
+const SIZE = 65536n
 const NODE_PORT_FIRST = 30000
 const NODE_PORT_LAST = 32767
 const SUBJECT = { group: '', kind: 'Service', plural: 'services' }
 
-/** Hands out cluster IPs of 10.96.0.0/16 and node ports 30000-32767. */
+/** Hands out cluster IPs of both ranges and node ports 30000-32767. */
 export class ServiceAddresses {
-  readonly #ips = new Set<number>()
+  /** The two ranges have no value in common. */
+  readonly #ips = new Set<bigint>()
   readonly #nodePorts = new Set<number>()
-  #nextIp = 10
+  #nextIp = 10n
   #nextNodePort = NODE_PORT_FIRST
 
   /** The Service with its addresses; 422 when an asked-for one is not to be had. */
@@ -24,7 +28,7 @@ export class ServiceAddresses {
     const spec = mapAt(object, 'spec')
     const ips = textAt(spec, 'type') === 'ExternalName' ? [] : listAt(spec, 'clusterIPs')
     const before = live === undefined ? [] : listAt(live, 'spec', 'clusterIPs')
-    const withIps = this.#claimIp(object, spec, ips, before)
+    const withIps = this.#claimIps(object, spec, ips, before)
     const held = new Set(live === undefined ? [] : nodePortsOf(live))
     const ports = listAt(spec, 'ports').map((port, index) =>
       this.#claimNodePort(object, port, index, held),
@@ -35,42 +39,70 @@ export class ServiceAddresses {
 
   /** Frees what a deleted Service held. */
   release(object: JsonMap): void {
-    for (const ip of listAt(object, 'spec', 'clusterIPs')) this.#ips.delete(numberOf(ip) ?? -1)
+    for (const ip of listAt(object, 'spec', 'clusterIPs')) this.#ips.delete(numberOf(ip))
     for (const port of nodePortsOf(object)) this.#nodePorts.delete(port)
   }
 
-  #claimIp(object: JsonMap, spec: JsonMap, ips: readonly Json[], before: readonly Json[]): JsonMap {
+  #claimIps(
+    object: JsonMap,
+    spec: JsonMap,
+    ips: readonly Json[],
+    before: readonly Json[],
+  ): JsonMap {
     if (textAt(spec, 'type') === 'ExternalName') {
-      for (const ip of before) this.#ips.delete(numberOf(ip) ?? -1)
+      for (const ip of before) this.#ips.delete(numberOf(ip))
       return spec
     }
-    const [asked] = ips
-    if (asked === 'None' || (asked !== undefined && asked === before[0])) return spec
-    const ip = asked === undefined ? this.#freeIp() : this.#askedIp(object, String(asked), ips)
-    this.#ips.add(ip)
-    const text = asked === undefined ? textOf(ip) : String(asked)
-    return { ...spec, clusterIP: text, clusterIPs: [text] }
+    if (ips[0] === 'None') return spec
+    const families = listAt(spec, 'ipFamilies')
+    const clusterIPs = families.map((family, index) => {
+      const asked = ips[index]
+      if (asked !== undefined && asked === before[index]) return asked
+      return this.#claimIp(object, family === 'IPv6' ? 'IPv6' : 'IPv4', asked, ips)
+    })
+    return { ...spec, clusterIP: clusterIPs[0] ?? '', clusterIPs }
   }
 
-  #askedIp(object: JsonMap, asked: string, ips: readonly Json[]): number {
+  #claimIp(
+    object: JsonMap,
+    family: keyof typeof RANGES,
+    asked: Json | undefined,
+    ips: readonly Json[],
+  ): string {
+    if (asked === undefined) {
+      const ip = this.#freeIp(family)
+      this.#ips.add(ip)
+      return RANGES[family].print(ip)
+    }
+    this.#ips.add(this.#askedIp(object, family, String(asked), ips))
+    return String(asked)
+  }
+
+  #askedIp(
+    object: JsonMap,
+    family: keyof typeof RANGES,
+    asked: string,
+    ips: readonly Json[],
+  ): bigint {
     const refuse = (why: string) => {
       const rule = `failed to allocate IP ${asked}: ${why}`
       const name = textAt(object, 'metadata', 'name')
       return invalid(SUBJECT, name, [invalidValue('spec.clusterIPs', ips, rule)])
     }
-    const number = numberOf(asked)
-    if (number === undefined || number <= FIRST || number >= FIRST + SIZE - 1) {
-      const range = `The range of valid IPs is ${RANGE}`
+    const value = numberOf(asked)
+    const { first, text } = RANGES[family]
+    if (value <= first || value >= first + SIZE - 1n) {
+      const range = `The range of valid IPs is ${text}`
       throw refuse(`the provided IP (${asked}) is not in the valid range. ${range}`)
     }
-    if (this.#ips.has(number)) throw refuse('provided IP is already allocated')
-    return number
+    if (this.#ips.has(value)) throw refuse('provided IP is already allocated')
+    return value
   }
 
-  #freeIp(): number {
-    for (let tries = 0; tries < SIZE; tries += 1) {
-      const ip = FIRST + this.#nextIp
-      this.#nextIp = this.#nextIp >= SIZE - 2 ? 10 : this.#nextIp + 1
+  #freeIp(family: keyof typeof RANGES): bigint {
+    for (let tries = 0n; tries < SIZE; tries += 1n) {
+      const ip = RANGES[family].first + this.#nextIp
+      this.#nextIp = this.#nextIp >= SIZE - 2n ? 10n : this.#nextIp + 1n
       if (!this.#ips.has(ip)) return ip
     }
     throw new Error('Cannot allocate a cluster IP as the range is full')
@@ -109,11 +141,16 @@ function nodePortsOf(object: JsonMap): readonly number[] {
   )
 }
 
-function numberOf(ip: Json): number | undefined {
-  const parsed = parseIp(String(ip))
-  return parsed?.family === 'IPv4' ? Number(parsed.value) : undefined
+/** -1 for what is no address: nobody holds that. */
+function numberOf(ip: Json): bigint {
+  return parseIp(String(ip))?.value ?? -1n
 }
 
-function textOf(ip: number): string {
-  return [24, 16, 8, 0].map((shift) => (ip >>> shift) & 255).join('.')
+function textOfV4(ip: bigint): string {
+  return [24n, 16n, 8n, 0n].map((shift) => (ip >> shift) & 255n).join('.')
+}
+
+/** Of the range above only: all between the prefix and the last group is zero. */
+function textOfV6(ip: bigint): string {
+  return `fd00:10:96::${(ip & 0xffffn).toString(16)}`
 }

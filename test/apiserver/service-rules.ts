@@ -18,14 +18,17 @@ const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP']
 
 /** The rules of Services; addresses come out of `addresses`. */
-export function serviceRules(addresses: ServiceAddresses): Rules {
+export function serviceRules(addresses: ServiceAddresses, isDualStack: boolean): Rules {
   return {
     ...noRules,
     name: dns1035Label,
     fillDefaults,
-    prepareCreate: (object) => complete(object),
-    prepareUpdate: (object, live) => complete(keepAllocated(object, live), live),
-    validate: (object, live) => validateService(object, live),
+    prepareCreate: (object) => complete(object, isDualStack),
+    prepareUpdate: (object, live) => complete(keepAllocated(object, live), isDualStack, live),
+    validate: (object, live) => [
+      ...validateService(object, live),
+      ...validateFamilies(object, live, isDualStack),
+    ],
     claim: (object, live) => addresses.claim(object, live),
   }
 }
@@ -99,8 +102,8 @@ function keepNodePort(port: Json, before: readonly Json[]): Json {
   return isMap(same) && same.nodePort !== undefined ? { ...port, nodePort: same.nodePort } : port
 }
 
-/** clusterIPs from clusterIP, and the families of a single-stack IPv4 cluster. */
-function complete(object: JsonMap, live?: JsonMap): JsonMap {
+/** clusterIPs from clusterIP, and the families of a cluster of IPv4, or of IPv4 and IPv6. */
+function complete(object: JsonMap, isDualStack: boolean, live?: JsonMap): JsonMap {
   const spec: Record<string, Json> = { ...mapAt(object, 'spec') }
   if (spec.type === 'ExternalName') {
     for (const key of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) {
@@ -115,6 +118,11 @@ function complete(object: JsonMap, live?: JsonMap): JsonMap {
   const isBare = spec.selector === undefined && clusterIP === 'None'
   spec.ipFamilies ??= isBare ? ['IPv4', 'IPv6'] : ['IPv4']
   spec.ipFamilyPolicy ??= isBare ? 'RequireDualStack' : 'SingleStack'
+  const [family, ...others] = listAt(spec, 'ipFamilies')
+  const isDual = spec.ipFamilyPolicy !== 'SingleStack' && (isDualStack || clusterIP === 'None')
+  if (isDual && others.length === 0) {
+    spec.ipFamilies = [family ?? 'IPv4', family === 'IPv6' ? 'IPv4' : 'IPv6']
+  }
   return { ...object, spec }
 }
 
@@ -135,6 +143,34 @@ function validateService(object: JsonMap, live: JsonMap | undefined): readonly F
     errors.push(unsupported('spec.sessionAffinity', affinity, ['ClientIP', 'None']))
   }
   return [...errors, ...validateAddresses(spec, live)]
+}
+
+/** Source: kubernetes pkg/registry/core/service and pkg/apis/core/validation. */
+function validateFamilies(
+  object: JsonMap,
+  live: JsonMap | undefined,
+  isDualStack: boolean,
+): readonly FieldError[] {
+  const { ipFamilyPolicy: policy, clusterIP } = mapAt(object, 'spec')
+  const [primary, second] = listAt(object, 'spec', 'ipFamilies')
+  if (isDualStack || clusterIP === 'None') return primaryStays(object, live)
+  const errors: FieldError[] = []
+  if (policy === 'RequireDualStack') {
+    const rule = 'this cluster is not configured for dual-stack services'
+    errors.push(invalidValue('spec.ipFamilyPolicy', policy, rule))
+  }
+  if (primary === 'IPv6' || second === 'IPv6') {
+    const rule = 'not configured on this cluster'
+    errors.push(invalidValue(`spec.ipFamilies[${primary === 'IPv6' ? 0 : 1}]`, 'IPv6', rule))
+  }
+  return errors
+}
+
+function primaryStays(object: JsonMap, live: JsonMap | undefined): readonly FieldError[] {
+  const families = listAt(object, 'spec', 'ipFamilies')
+  const [before] = listAt(live, 'spec', 'ipFamilies')
+  if (before === undefined || families[0] === before) return []
+  return [invalidValue('spec.ipFamilies[0]', families[0] ?? null, 'may not change once set')]
 }
 
 function validatePorts(ports: readonly Json[]): readonly FieldError[] {

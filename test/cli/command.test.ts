@@ -83,6 +83,11 @@ describe.concurrent('a mistake is one line and an exit code', () => {
       code: 2,
       err: '--maxconcurrent must be a whole number from 1 to 1000, not "0"',
     },
+    {
+      args: ['--publish=all'],
+      code: 2,
+      err: '--publish must be auto, endpoints, slices or both, not "all"',
+    },
     { args: ['--log-format=xml'], code: 2, err: '--log-format must be text or json, not "xml"' },
     {
       args: ['--leader-elect=maybe'],

@@ -22,7 +22,15 @@ function bringThrough(spec: unknown) {
     : { ports: [], targets: [], refused: [] }
   const hosts = targets.map((target) => ({ target, health: seed('healthy', NOW_MS, '') }))
   const observed = { generation: 1, issues, hosts, refused, ports, clusterIP: '10.96.0.10' }
-  const synced = { service: { ok: true }, endpoints: { ok: true }, isFirstRoundIn: true } as const
+  const done = { ok: true } as const
+  const synced = {
+    service: done,
+    endpoints: done,
+    carriers: 'Endpoints',
+    families: [],
+    familyPolicy: undefined,
+    isFirstRoundIn: true,
+  }
   const status = statusOf({ ...observed, ...synced }, undefined, NOW_MS)
   const service = desiredService(cep, parsed.ok ? parsed.spec.clusterIP : '', ports)
   return { issues, targets, refused, status, service, endpoints: desiredEndpoints(cep, targets) }

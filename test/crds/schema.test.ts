@@ -15,6 +15,7 @@ describe('a spec that says only what it must', () => {
   test('gets every default', () => {
     expect(specOf({ ports: [{ port: 80 }] })).toEqual({
       clusterIP: '',
+      families: {},
       periodMs: 10_000,
       fastPeriodMs: 1_000,
       ports: [
@@ -985,3 +986,28 @@ function leavesAndNodes(
   })
   return [here, ...children]
 }
+
+describe('the families of the Service', () => {
+  const families = (more: object) => specOf({ ports: [{ port: 80 }], ...more }).families
+
+  test('are passed on, and left to the cluster when they are absent or empty', () => {
+    expect(families({ ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv6', 'IPv4'] })).toEqual({
+      ipFamilyPolicy: 'RequireDualStack',
+      ipFamilies: ['IPv6', 'IPv4'],
+    })
+    expect(families({})).toEqual({})
+    expect(families({ ipFamilyPolicy: '', ipFamilies: [] })).toEqual({})
+  })
+
+  test.each([
+    [{ ipFamilyPolicy: 'DualStack' }, 'spec.ipFamilyPolicy'],
+    [{ ipFamilies: ['IPv5'] }, 'spec.ipFamilies[0]'],
+    [
+      { ipFamilies: ['IPv4', 'IPv4'] },
+      'spec.ipFamilies: Invalid ipFamilies: name each family once',
+    ],
+    [{ ipFamilies: ['IPv4', 'IPv6', 'IPv4'] }, 'spec.ipFamilies'],
+  ])('%j is refused', (more, told) => {
+    expect(issuesOf({ ports: [{ port: 80 }], ...more }).join()).toContain(told)
+  })
+})

@@ -361,7 +361,10 @@ describe('readService()', () => {
 
   test('reads a Service with nothing in it but what must be', () => {
     const live = readService({ metadata: liveMetadata(), spec: {} })
-    expect(live.spec).toEqual({ type: 'ClusterIP', clusterIP: '', selector: {}, ports: [] })
+    expect(live.spec).toEqual({
+      ...{ type: 'ClusterIP', clusterIP: '', ipFamilies: [], ipFamilyPolicy: '' },
+      ...{ selector: {}, ports: [] },
+    })
     expect(live.foreignPorts).toEqual([])
   })
 })

@@ -39,6 +39,9 @@ const calm: Observed = {
   clusterIP: '10.96.0.10',
   service: { ok: true },
   endpoints: { ok: true },
+  carriers: 'Endpoints',
+  families: [],
+  familyPolicy: undefined,
   isFirstRoundIn: true,
 }
 
@@ -622,5 +625,36 @@ describe('rowOf()', () => {
     const twins = statusOf(world, undefined, NOW_MS)
     expect(twins.hosts).toHaveLength(2)
     expect(rowOf(twins, target)).toMatchObject({ healthy: true, since: SINCE })
+  })
+})
+
+describe('statusOf() tells of two families', () => {
+  const mixed = planFor({ ports: [{ name: 'a', port: 80, hosts: ['10.0.0.1', 'fd00::1'] }] })
+  const hosts = mixed.targets.map((target) => ({ target, health: well }))
+  const dualStack = (more: Partial<Observed>) =>
+    statusOf(observed({ hosts, ...more }), undefined, NOW_MS).conditions.find(
+      ({ type }) => type === 'DualStack',
+    )
+
+  test('when the Service has both', () => {
+    expect(dualStack({ families: ['IPv4', 'IPv6'] })).toMatchObject({ status: 'True' })
+  })
+
+  test('when it has one, and why', () => {
+    expect(dualStack({ families: ['IPv4'] })).toMatchObject({
+      status: 'False',
+      message:
+        'The Service has IPv4 only, as this cluster gives it no more: hosts of IPv6 are not reached through its cluster IP',
+    })
+    const asked = { families: ['IPv6'], familyPolicy: 'SingleStack' } as const
+    expect(dualStack(asked)?.message).toContain(
+      'as spec.ipFamilyPolicy is SingleStack: hosts of IPv4',
+    )
+  })
+
+  test('not when the hosts are of one, nothing is known, or the Service was not written', () => {
+    expect(dualStack({ hosts: calm.hosts, families: ['IPv4'] })).toBeUndefined()
+    expect(dualStack({ families: [] })).toBeUndefined()
+    expect(dualStack({ families: ['IPv4'], service: undefined })).toBeUndefined()
   })
 })

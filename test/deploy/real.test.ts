@@ -264,8 +264,9 @@ type Right = {
 /** The HTTP method by which the operator uses a right. */
 function methodOf({ verb, resource }: Right): string {
   // Server-side apply creates by PATCH.
-  const isApplied = resource === 'services' || resource === 'endpoints'
+  const isApplied = ['services', 'endpoints', 'endpointslices'].includes(resource)
   if (verb === 'create') return isApplied ? 'PATCH' : 'POST'
+  if (verb === 'delete') return 'DELETE'
   if (verb === 'patch') return 'PATCH'
   return verb === 'update' ? 'PUT' : 'GET'
 }

@@ -4,10 +4,10 @@ import { expect } from 'bun:test'
 import type { Backend } from '../backends/backend.ts'
 import { startTcp } from '../backends/tcp.ts'
 import type { ControlPlane } from '../controlplane/controlplane.ts'
-import { type Api, createApi, type Place } from '../integration/api.ts'
+import { type Api, createApi, type Place, sliceApiVersionOf } from '../integration/api.ts'
 import { eventually } from '../integration/eventually.ts'
 import type { Installed } from '../integration/installed.ts'
-import { clusterEndpoint, tcpPort } from '../integration/manifests.ts'
+import { type CepSpec, clusterEndpoint, tcpPort } from '../integration/manifests.ts'
 import { cepStatus, published, readEvent } from '../integration/objects.ts'
 import { type Operator, startOperator } from '../integration/operator.ts'
 import { samples } from '../integration/prometheus.ts'
@@ -49,6 +49,17 @@ const STEPS: readonly Step[] = [
       },
     }),
   ),
+  // A slice that holds no host any more goes.
+  {
+    act: ({ api, place, backend }) =>
+      api.patch(place('clusterendpoints', 'web'), { spec: specOf('renamed', backend) }),
+    until: async ({ api, place }) => {
+      const { items } = await api.list(place('endpointslices'))
+      expect(items.map(({ metadata }) => metadata.name)).toEqual([
+        expect.stringContaining('renamed'),
+      ])
+    },
+  },
   {
     act: ({ backend }) => backend.kill(),
     until: async ({ api, place }) => {
@@ -74,7 +85,10 @@ export async function refusedInLife(
   installed: Installed,
   namespace: string,
 ): Promise<string[]> {
-  const api = createApi(plane)
+  const api = createApi({
+    request: plane.request,
+    sliceApiVersion: sliceApiVersionOf(plane.version),
+  })
   const place: Stage['place'] = (plural, name) => ({
     plural,
     namespace,
@@ -85,13 +99,9 @@ export async function refusedInLife(
     { plural: 'namespaces' },
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
   )
-  const spec = {
-    periodSeconds: 1,
-    ports: [tcpPort('tcp', backend.port, [HOST], { failureThreshold: 1 })],
-  }
   await api.create(
     place('clusterendpoints'),
-    clusterEndpoint('web', spec, { finalizers: [GO_FINALIZER] }),
+    clusterEndpoint('web', specOf('tcp', backend), { finalizers: [GO_FINALIZER] }),
   )
   const operator = await startOperator(installed.kubeconfig, [
     ...installed.args,
@@ -112,6 +122,13 @@ export async function refusedInLife(
     await backend.kill()
     await api.patch(place('clusterendpoints', 'web'), { metadata: { finalizers: null } })
     await api.remove(place('clusterendpoints', 'web'))
+  }
+}
+
+function specOf(port: string, backend: Backend): CepSpec {
+  return {
+    periodSeconds: 1,
+    ports: [tcpPort(port, backend.port, [HOST], { failureThreshold: 1 })],
   }
 }
 

@@ -27,10 +27,10 @@ export type ApiFault = {
 }
 
 const LASTS_MS = 3_000
-/** In the first second of a fault each of three watches and a write may try two or three times. */
-const REQUESTS_AT_ONCE = 12
-/** Requests a second that are no busy loop: three watches and a write, each about once a second. */
-const REQUESTS_MAX = 4
+/** In the first second of a fault each of four watches and a write may try two or three times. */
+const REQUESTS_AT_ONCE = 15
+/** Requests a second that are no busy loop: four watches and a write, each about once a second. */
+const REQUESTS_MAX = 5
 /** Seconds of CPU a second: probing three hosts each second takes about 0.01. */
 const CPU_SHARE_MAX = 0.3
 const RSS_MAX_MB = 140
@@ -163,7 +163,7 @@ export const apiFaults: readonly ApiFault[] = [
   fault('409 to every write', status(409), { method: 'PATCH' }),
   withWatches(fault('410 to every list and watch', status(410), { method: 'GET' })),
   // Each try is a list and a watch.
-  fault('410 in every stream', { kind: 'expire' }, { watch: true }, { requestsMax: 6 }),
+  fault('410 in every stream', { kind: 'expire' }, { watch: true }, { requestsMax: 8 }),
   withWatches(fault('429 with Retry-After: 2', status(429, 2))),
   withWatches(fault('429 without Retry-After', status(429))),
   withWatches(fault('500 to everything', status(500))),

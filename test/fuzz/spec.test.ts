@@ -51,6 +51,9 @@ test('random specs never throw, and what comes of them is bounded, stable and bl
       clusterIP: undefined,
       service: { ok: true },
       endpoints: { ok: true },
+      carriers: 'Endpoints',
+      families: [],
+      familyPolicy: undefined,
       isFirstRoundIn: true,
     } as const
     const status = statusOf(observed, undefined, NOW_MS)

@@ -77,6 +77,7 @@ async function tell(random: Random): Promise<string[]> {
     client: createClient(config, { userAgent: 'endpoints-operator/fuzz' }),
     log: silent,
     policy: { allowLoopback: false },
+    publish: 'auto',
     concurrency: 4,
     inFlightMax: 64,
     instance: 'fuzz',

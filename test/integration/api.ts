@@ -1,11 +1,18 @@
 // A small client of the API server for tests: no cleverness, every call is one request.
 
 import * as v from 'valibot'
+import type { SliceApiVersion } from '../../crds/slices.ts'
 import { type KubeObject, readObject } from './objects.ts'
 import type { World } from './world.ts'
 
 /** The kinds that tests touch, by their plural. */
-export type Plural = 'clusterendpoints' | 'services' | 'endpoints' | 'events' | 'namespaces'
+export type Plural =
+  | 'clusterendpoints'
+  | 'services'
+  | 'endpoints'
+  | 'endpointslices'
+  | 'events'
+  | 'namespaces'
 
 /** Where an object is; without a name, where its collection is. */
 export type Place = {
@@ -34,6 +41,8 @@ export class Refused extends Error {
 export type DeletePolicy = 'Background' | 'Foreground' | 'Orphan'
 
 export type Api = {
+  /** The path of an object or a collection. */
+  readonly pathOf: (place: Place) => string
   /** Undefined when there is none. */
   readonly get: (place: Place) => Promise<KubeObject | undefined>
   readonly list: (place: Place) => Promise<{ items: KubeObject[]; resourceVersion: string }>
@@ -57,7 +66,12 @@ const listSchema = v.object({
   items: v.array(v.unknown()),
 })
 
-export function createApi({ request }: Pick<World, 'request'>): Api {
+export function createApi({
+  request,
+  sliceApiVersion,
+}: Pick<World, 'request' | 'sliceApiVersion'>): Api {
+  const pathOf = (place: Place) => `${rootOf(place, sliceApiVersion)}${insideOf(place)}`
+
   async function send(method: string, path: string, body?: unknown, type = 'application/json') {
     const answer = await request(path, {
       method,
@@ -70,6 +84,7 @@ export function createApi({ request }: Pick<World, 'request'>): Api {
   }
 
   return {
+    pathOf,
     get: async (place) => {
       try {
         return readObject(await send('GET', pathOf(place)))
@@ -104,11 +119,19 @@ export function createApi({ request }: Pick<World, 'request'>): Api {
   }
 }
 
-/** The path of an object or a collection. */
-export function pathOf({ plural, group = 'sealos.io', namespace, name }: Place): string {
-  const root = plural === 'clusterendpoints' ? `/apis/${group}/v1beta1` : '/api/v1'
+/** The version in which an API server of `kubeVersion` (`v1.20.2`) serves EndpointSlices. */
+export function sliceApiVersionOf(kubeVersion: string): SliceApiVersion {
+  return kubeVersion.startsWith('v1.20.') ? 'discovery.k8s.io/v1beta1' : 'discovery.k8s.io/v1'
+}
+
+function rootOf({ plural, group = 'sealos.io' }: Place, sliceApiVersion: string): string {
+  if (plural === 'clusterendpoints') return `/apis/${group}/v1beta1`
+  return plural === 'endpointslices' ? `/apis/${sliceApiVersion}` : '/api/v1'
+}
+
+function insideOf({ plural, namespace, name }: Place): string {
   const inside = namespace === undefined ? '' : `/namespaces/${namespace}`
-  return `${root}${inside}/${plural}${name === undefined ? '' : `/${name}`}`
+  return `${inside}/${plural}${name === undefined ? '' : `/${name}`}`
 }
 
 function isNotFound(error: unknown): boolean {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startMirroring } from '../apiserver/mirroring.ts'
 import { startApiServer } from '../apiserver/server.ts'
 import { startDeafTcp } from '../backends/deaf.ts'
 import { commandPath } from '../controlplane/command-path.ts'
@@ -12,18 +13,20 @@ import { LEGACY_CRD } from './legacy.ts'
 import type { World } from './world.ts'
 
 /** Starts one at once. On Linux, where all of 127.0.0.0/8 is local. */
-export async function startInProcessWorld(): Promise<World> {
-  const server = startApiServer({ allowLoopback: true })
+export async function startInProcessWorld(isDualStack = false): Promise<World> {
+  const server = startApiServer({ allowLoopback: true, isDualStack })
   server.store.applyCrd(
     readFileSync(join(import.meta.dir, '../../crds/clusterendpoints.yaml'), 'utf8'),
   )
   server.store.applyCrd(JSON.stringify(LEGACY_CRD))
+  const stopMirroring = startMirroring(server)
   const kubeconfig = server.kubeconfig()
   const program = commandPath('kubectl')
   return {
     name: 'in-process API server',
     kubeconfig,
     operatorKubeconfig: kubeconfig,
+    sliceApiVersion: 'discovery.k8s.io/v1',
     operatorArgs: ['--allow-loopback'],
     hosts: ['127.0.33.151', '127.0.33.152'],
     hostV6: hasIpv6() ? '::1' : undefined,
@@ -53,7 +56,10 @@ export async function startInProcessWorld(): Promise<World> {
           name,
           status,
         })),
-    stop: async () => server.stop(),
+    stop: async () => {
+      stopMirroring()
+      server.stop()
+    },
   }
 }
 

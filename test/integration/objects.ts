@@ -1,6 +1,7 @@
 // Objects of the API server as the tests look at them: parsed once, and the questions asked of them.
 
 import * as v from 'valibot'
+import { hostPort } from '../../crds/hosts.ts'
 import { type Status, statusSchema } from '../../crds/status.ts'
 
 const stringMap = v.optional(v.record(v.string(), v.string()), {})
@@ -96,6 +97,46 @@ export function published(endpoints: KubeObject | undefined): string[] {
       ),
     )
     .sort()
+}
+
+const sliceSchema = v.object({
+  addressType: v.string(),
+  ports: v.nullish(
+    v.array(v.object({ name: v.string(), protocol: v.string(), port: v.number() })),
+    [],
+  ),
+  endpoints: v.nullish(
+    v.array(
+      v.object({
+        addresses: v.array(v.string()),
+        conditions: v.object({ ready: v.boolean(), serving: v.optional(v.boolean()) }),
+      }),
+    ),
+    [],
+  ),
+})
+
+/** An EndpointSlice, and every endpoint like `web TCP 10.33.40.151:80`, with a `!` before one that is not ready. */
+export type Slice = v.InferOutput<typeof sliceSchema> & {
+  readonly name: string
+  readonly resourceVersion: string
+  readonly object: KubeObject
+  readonly told: readonly string[]
+}
+
+/** Reads an EndpointSlice. Throws v.ValiError if it is none. */
+export function readSlice(object: KubeObject): Slice {
+  const slice = v.parse(sliceSchema, object)
+  const { name, resourceVersion } = object.metadata
+  const told = slice.endpoints.flatMap(({ addresses, conditions: { ready } }) =>
+    addresses.flatMap((ip) =>
+      slice.ports.map(
+        ({ name, protocol, port }) =>
+          `${ready ? '' : '!'}${`${name} ${protocol}`.trim()} ${hostPort(ip, port)}`,
+      ),
+    ),
+  )
+  return { ...slice, name, resourceVersion, object, told }
 }
 
 /** The status of a ClusterEndpoint; undefined while it has none. Throws on one that is not as the CRD says. */

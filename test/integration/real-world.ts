@@ -3,8 +3,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startControlPlane, usualControllers } from '../controlplane/controlplane.ts'
+import {
+  type ControlPlane,
+  startControlPlane,
+  usualControllers,
+} from '../controlplane/controlplane.ts'
 import { findBinaries } from '../controlplane/provision.ts'
+import { sliceApiVersionOf } from './api.ts'
 import { auditFlags, writesIn } from './audit.ts'
 import { installOperator } from './installed.ts'
 import { LEGACY_CRD } from './legacy.ts'
@@ -18,8 +23,11 @@ const DEAF_NETWORK = '10.33.41.0/24'
 const DEAF_HOST = '10.33.41.1'
 const DEAF_PORT = 9
 
-/** Starts one in about 5 s. Must run in the namespace (test/controlplane/netns.ts). */
-export async function startRealWorld(): Promise<World> {
+/**
+ * Starts one in about 5 s, whose API server has these flags too. Must run in the namespace
+ * (test/controlplane/netns.ts).
+ */
+export async function startRealWorld(flags: readonly string[] = []): Promise<World> {
   command(['ip', 'route', 'add', 'local', LOCAL_NETWORK, 'dev', 'lo'])
   command(['ip', 'route', 'add', DEAF_NETWORK, 'dev', 'lo'])
   const folder = mkdtempSync(join(tmpdir(), 'integration-'))
@@ -29,9 +37,10 @@ export async function startRealWorld(): Promise<World> {
   const collectsGarbage = found.ok && found.binaries.kubeControllerManager !== undefined
   const plane = await startControlPlane({
     controllers: collectsGarbage ? usualControllers : [],
-    apiserverFlags: auditFlags(folder, auditLog),
+    apiserverFlags: [...auditFlags(folder, auditLog), ...flags],
   })
   const installed = await installOperator(plane)
+  await allowSlicesAlone(plane)
   const applied = await plane.kubectl(['apply', '-f', '-'], JSON.stringify(LEGACY_CRD))
   if (applied.code !== 0) throw new Error(`Cannot apply the CRD of v0.1.x: ${applied.stderr}`)
   // Anew, so that the garbage collector knows the kinds at once and not within 30 s.
@@ -43,6 +52,7 @@ export async function startRealWorld(): Promise<World> {
     // With the rights and the arguments that it is installed with, and no others.
     operatorKubeconfig: installed.kubeconfig,
     operatorArgs: installed.args,
+    sliceApiVersion: sliceApiVersionOf(plane.version),
     hosts: ['10.33.40.151', '10.33.40.152'],
     hostV6: hasAddress(HOST_V6) ? HOST_V6 : undefined,
     manyHosts: (count) =>
@@ -57,6 +67,20 @@ export async function startRealWorld(): Promise<World> {
       await plane.stop()
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** What `--publish=slices` needs beyond the manifest, as README says. */
+async function allowSlicesAlone(plane: ControlPlane): Promise<void> {
+  for (const words of [
+    ['clusterrole', 'slices-alone', '--verb=delete', '--resource=endpoints'],
+    [
+      ...['clusterrolebinding', 'slices-alone', '--clusterrole=slices-alone'],
+      '--serviceaccount=kube-system:endpoints-operator',
+    ],
+  ]) {
+    const { code, stderr } = await plane.kubectl(['create', ...words])
+    if (code !== 0) throw new Error(`Cannot create ${words.join(' ')}: ${stderr}`)
   }
 }
 

@@ -3,5 +3,5 @@ import { startRealWorld } from './real-world.ts'
 import { describeOperator } from './suite.ts'
 
 describeInNamespace('the operator against a real API server', import.meta.path, () =>
-  describeOperator('in its namespace', startRealWorld),
+  describeOperator('in its namespace', () => startRealWorld()),
 )

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SERVICE_NAME_LABEL, SLICE_MANAGER, SLICE_MANAGER_LABEL } from '../../crds/slices.ts'
 import type { Status } from '../../crds/status.ts'
 import type { Backend } from '../backends/backend.ts'
 import { startGrpc } from '../backends/grpc.ts'
@@ -19,6 +20,8 @@ import {
   type KubeObject,
   published,
   readEvent,
+  readSlice,
+  type Slice,
   servicePorts,
 } from './objects.ts'
 import type { Session } from './session.ts'
@@ -26,7 +29,7 @@ import type { Session } from './session.ts'
 export type BackendKind = 'tcp' | 'http' | 'udp' | 'grpc'
 
 /** The kinds that make up one ClusterEndpoint's world. */
-export type Kept = 'clusterendpoints' | 'services' | 'endpoints'
+export type Kept = 'clusterendpoints' | 'services' | 'endpoints' | 'endpointslices'
 
 const STARTERS = { tcp: startTcp, http: startHttp, udp: startUdp, grpc: startGrpc } as const
 
@@ -139,6 +142,16 @@ export class Sandbox implements AsyncDisposable {
     return published(this.latest('endpoints', name))
   }
 
+  /** Our slices of a ClusterEndpoint that stand now, by name. */
+  slices(name: string): Slice[] {
+    return this.session.recordings.endpointslices
+      .all(this.namespace)
+      .filter(({ metadata }) => metadata.labels[SERVICE_NAME_LABEL] === name)
+      .filter(({ metadata }) => metadata.labels[SLICE_MANAGER_LABEL] === SLICE_MANAGER)
+      .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+      .map(readSlice)
+  }
+
   servicePorts(name: string): string[] {
     return servicePorts(this.latest('services', name))
   }
@@ -151,10 +164,13 @@ export class Sandbox implements AsyncDisposable {
     return this.status(name)?.conditions.find((condition) => condition.type === type)
   }
 
-  /** The resourceVersions of a ClusterEndpoint, its Service and its Endpoints. */
+  /** The resourceVersions of a ClusterEndpoint, its Service, its Endpoints and its slices. */
   resourceVersions(name: string): string[] {
     const plurals = ['clusterendpoints', 'services', 'endpoints'] as const
-    return plurals.map((plural) => this.latest(plural, name)?.metadata.resourceVersion ?? 'none')
+    return [
+      ...plurals.map((plural) => this.latest(plural, name)?.metadata.resourceVersion ?? 'none'),
+      ...this.slices(name).map((slice) => `${slice.name} ${slice.resourceVersion}`),
+    ]
   }
 
   /** Events about a ClusterEndpoint. */

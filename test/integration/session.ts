@@ -12,12 +12,16 @@ export type Session = {
     readonly clusterendpoints: Recording
     readonly services: Recording
     readonly endpoints: Recording
+    readonly endpointslices: Recording
     readonly events: Recording
   }
   /** The operator that runs now. */
   readonly operator: () => Operator
-  /** Ends the operator, does `meanwhile`, starts another one; resolves when that one is up, with how the first ended. */
-  readonly restart: (meanwhile?: () => Promise<void>) => Promise<Ending>
+  /**
+   * Ends the operator, does `meanwhile`, starts another one, with `args` too; resolves when that one is
+   * up, with how the first ended.
+   */
+  readonly restart: (meanwhile?: () => Promise<void>, args?: readonly string[]) => Promise<Ending>
   readonly stop: () => Promise<void>
 }
 
@@ -27,11 +31,13 @@ export type Ending = { readonly code: number; readonly ms: number }
 /** Starts an operator in `world`, which is stopped along with the session. */
 export async function startSession(world: World): Promise<Session> {
   const api = createApi(world)
-  const start = () => startOperator(world.operatorKubeconfig, world.operatorArgs)
+  const start = (args: readonly string[] = []) =>
+    startOperator(world.operatorKubeconfig, [...world.operatorArgs, ...args])
   const recordings = {
     clusterendpoints: await startRecording(world, api, 'clusterendpoints'),
     services: await startRecording(world, api, 'services'),
     endpoints: await startRecording(world, api, 'endpoints'),
+    endpointslices: await startRecording(world, api, 'endpointslices'),
     events: await startRecording(world, api, 'events'),
   }
   let operator = await start()
@@ -40,12 +46,12 @@ export async function startSession(world: World): Promise<Session> {
     api,
     recordings,
     operator: () => operator,
-    restart: async (meanwhile = async () => {}) => {
+    restart: async (meanwhile = async () => {}, args = []) => {
       const startMs = performance.now()
       const code = await operator.stop()
       const ms = performance.now() - startMs
       await meanwhile()
-      operator = await start()
+      operator = await start(args)
       return { code, ms }
     },
     stop: async () => {

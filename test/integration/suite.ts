@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe } from 'bun:test'
 import { blackholeCases } from './cases/blackhole.ts'
 import { defectCases } from './cases/defects.ts'
 import { deletionCases } from './cases/deletion.ts'
+import { singleStackCases } from './cases/dual-stack.ts'
 import { editCases } from './cases/edits.ts'
 import { finalizerCases } from './cases/finalizers.ts'
 import { formCases } from './cases/forms.ts'
@@ -18,14 +19,52 @@ import { restCases } from './cases/rest.ts'
 import { restartCases } from './cases/restart.ts'
 import { scaleCases } from './cases/scale.ts'
 import { seedCase } from './cases/seed.ts'
+import { sliceCases } from './cases/slices.ts'
 import { takeoverCases } from './cases/takeover.ts'
+import { transitionCases } from './cases/transitions.ts'
 import { type Session, startSession } from './session.ts'
 import type { World } from './world.ts'
 
 const START_MAX_MS = 120_000
 
+/** Tests of one promise, in a world that is started when they run. */
+type Cases = (session: () => Session) => void
+
+const everything: readonly Cases[] = [
+  seedCase,
+  defectCases,
+  formCases,
+  editCases,
+  invalidEditCases,
+  deletionCases,
+  repairCases,
+  takeoverCases,
+  sliceCases,
+  transitionCases,
+  singleStackCases,
+  refusalCases,
+  finalizerCases,
+  importingCases,
+  movingCases,
+  portCases,
+  restartCases,
+  restCases,
+  blackholeCases,
+  hostileCases,
+  scaleCases,
+]
+
 /** Describes the operator in the world that `start` gives. */
 export function describeOperator(name: string, start: () => Promise<World>): void {
+  describeCases(name, start, everything)
+}
+
+/** As describeOperator(), some of it. */
+export function describeCases(
+  name: string,
+  start: () => Promise<World>,
+  cases: readonly Cases[],
+): void {
   describe(name, () => {
     let started: Session | undefined
     const session = () => {
@@ -39,23 +78,6 @@ export function describeOperator(name: string, start: () => Promise<World>): voi
 
     afterAll(async () => await started?.stop(), START_MAX_MS)
 
-    seedCase(session)
-    defectCases(session)
-    formCases(session)
-    editCases(session)
-    invalidEditCases(session)
-    deletionCases(session)
-    repairCases(session)
-    takeoverCases(session)
-    refusalCases(session)
-    finalizerCases(session)
-    importingCases(session)
-    movingCases(session)
-    portCases(session)
-    restartCases(session)
-    restCases(session)
-    blackholeCases(session)
-    hostileCases(session)
-    scaleCases(session)
+    for (const each of cases) each(session)
   })
 }

@@ -1,5 +1,6 @@
 // What the integration suite needs of a world to run in: an API server and addresses for backends.
 
+import type { SliceApiVersion } from '../../crds/slices.ts'
 import type { Address } from '../../probes/target.ts'
 import type { Backend } from '../backends/backend.ts'
 import type { KubectlResult } from '../controlplane/kubectl.ts'
@@ -22,6 +23,8 @@ export type World = {
   readonly kubeconfig: string
   /** Path of the operator's kubeconfig. */
   readonly operatorKubeconfig: string
+  /** The version in which EndpointSlices are served. */
+  readonly sliceApiVersion: SliceApiVersion
   /** Flags that the operator needs here, beside those that it always needs. */
   readonly operatorArgs: readonly string[]
   /** Two addresses to put backends on. */

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import type { DesiredEndpoints } from '../../crds/endpoints.ts'
+import type { DesiredSlice } from '../../crds/slices.ts'
 import type { Status } from '../../crds/status.ts'
 import type { ApiRequest } from '../../k8s/client.ts'
 import { createWriter, type Permit, type Writer } from '../../k8s/writer.ts'
@@ -12,6 +13,14 @@ const endpoints: DesiredEndpoints = {
   kind: 'Endpoints',
   metadata: { name: 'web', namespace: 'ns', labels: {}, annotations: {}, ownerReferences: [] },
   subsets: [],
+}
+const slice: DesiredSlice = {
+  apiVersion: 'discovery.k8s.io/v1beta1',
+  kind: 'EndpointSlice',
+  metadata: { ...endpoints.metadata, name: 'web.a-80-ipv4-0' },
+  addressType: 'IPv4',
+  ports: [],
+  endpoints: [],
 }
 const status: Status = { phase: 'Healthy', ready: '1/1', conditions: [], hosts: [] }
 const live = { metadata: { resourceVersion: '9', managedFields: [] } }
@@ -48,6 +57,26 @@ const writes: readonly {
       query: { ...manager, force: 'true' },
       contentType: 'application/apply-patch+yaml',
       body: endpoints,
+    },
+  },
+  {
+    name: 'apply of a slice',
+    write: (writer) => writer.apply(slice),
+    request: {
+      method: 'PATCH',
+      path: '/apis/discovery.k8s.io/v1beta1/namespaces/ns/endpointslices/web.a-80-ipv4-0',
+      query: { ...manager, force: 'true' },
+      contentType: 'application/apply-patch+yaml',
+      body: slice,
+    },
+  },
+  {
+    name: 'remove',
+    write: (writer) => writer.remove('/api/v1/namespaces/ns/endpoints/web', 'its-uid'),
+    request: {
+      method: 'DELETE',
+      path: '/api/v1/namespaces/ns/endpoints/web',
+      body: { preconditions: { uid: 'its-uid' } },
     },
   },
   {

@@ -10,7 +10,7 @@ async function main(kubeconfig: string): Promise<void> {
   const client = createClient(await loadConfig({ kubeconfig }), { userAgent: 'crash' })
   const log = { ...createLog({ format: 'text', verbosity: 0 }), debug: brokenListener }
   const controller = startController({
-    ...{ client, log, signal, policy: { allowLoopback: true } },
+    ...{ client, log, signal, policy: { allowLoopback: true }, publish: 'auto' },
     ...{ concurrency: 1, inFlightMax: 10, instance: 'crash' },
   })
   await controller.lead({ signal, mayWrite: () => true })

@@ -206,14 +206,14 @@ function expectStanding(sandbox: Sandbox, expected: Expected): void {
   for (const plural of ['services', 'endpoints'] as const) {
     const metadata = sandbox.latest(plural, 'web')?.metadata
     const { labels = {}, annotations = {} } = expected
-    expect(withoutMirrorMarks(metadata?.labels)).toEqual({ ...labels, ...ours })
-    expect(withoutMirrorMarks(metadata?.annotations)).toEqual(annotations)
+    expect(withoutMirroring(metadata?.labels)).toEqual({ ...labels, ...ours })
+    expect(withoutMirroring(metadata?.annotations)).toEqual(annotations)
   }
 }
 
-/** Without what the cluster's own controllers note on Endpoints. */
-function withoutMirrorMarks(entries: Readonly<Record<string, string>> = {}) {
+/** Without what the cluster's own controllers note on Endpoints, and what we say to them. */
+function withoutMirroring(entries: Readonly<Record<string, string>> = {}) {
   return Object.fromEntries(
-    Object.entries(entries).filter(([key]) => !key.startsWith('endpoints.kubernetes.io/')),
+    Object.entries(entries).filter(([key]) => !/^endpoint(s|slice)\.kubernetes\.io\//.test(key)),
   )
 }
