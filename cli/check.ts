@@ -2,9 +2,12 @@
 
 import { type ClusterEndpoint, parseClusterEndpoint, parseSpec } from '../crds/clusterendpoint.ts'
 import { desiredEndpoints } from '../crds/endpoints.ts'
+import { type Expansion, expand } from '../crds/expansion.ts'
 import { desiredService } from '../crds/service.ts'
 import { portLabel } from '../crds/status.ts'
-import { type HostTarget, type Plan, planOf } from '../crds/targets.ts'
+import { type HostTarget, type Plan, planOf, type ServicePort } from '../crds/targets.ts'
+import type { Lookup } from '../dns/lookup.ts'
+import { answered, type Memory, NOTHING, resolutionOf } from '../dns/memory.ts'
 import { pause } from '../k8s/backoff.ts'
 import { clusterEndpointPath } from '../k8s/paths.ts'
 import { attempt } from '../probes/probers.ts'
@@ -12,12 +15,15 @@ import type { Outcome } from '../probes/target.ts'
 import { CLUSTER_FLAGS, clusterOf, nameOf } from './cluster.ts'
 import { type Flag, flagHelp, type ParsedFlags, parseFlags, UsageError } from './flags.ts'
 import { readManifest } from './manifest.ts'
+import { DNS_SERVERS_FLAG, lookupOf } from './name-servers.ts'
 import { print } from './print.ts'
 import { asCalled } from './program.ts'
 import { table } from './table.ts'
 
 /** Attempts at once. */
 const AT_ONCE = 256
+/** Look-ups of names at once; each has a socket per address family. */
+const LOOKUPS_AT_ONCE = 32
 
 export const CHECK_FLAGS: readonly Flag[] = [
   {
@@ -38,6 +44,7 @@ export const CHECK_FLAGS: readonly Flag[] = [
   { name: 'output', short: 'o', value: 'json', fallback: '', help: 'for programs' },
   { name: 'render', fallback: '', help: 'print the Service and Endpoints that would be applied' },
   ...CLUSTER_FLAGS,
+  DNS_SERVERS_FLAG,
   { name: 'allow-loopback', fallback: '', help: 'accept hosts in 127.0.0.0/8 and ::1' },
   { name: 'help', short: 'h', fallback: '', help: 'show this' },
 ]
@@ -63,6 +70,8 @@ ${flagHelp(CHECK_FLAGS)}
 type Finding = {
   readonly port: string
   readonly host: string
+  /** The DNS name that led to it. */
+  readonly name?: string
   readonly targetPort: number
   readonly probe: string
   readonly verdict: 'healthy' | 'unhealthy' | 'unknown'
@@ -86,15 +95,23 @@ export async function check(args: readonly string[]): Promise<number> {
   const parsed = parseSpec(cep)
   if (!parsed.ok) throw new UsageError(parsed.issues.join('; '))
   const { spec } = parsed
-  const plan = planOf(spec, { allowLoopback: flags.isOn('allow-loopback') })
+  const policy = { allowLoopback: flags.isOn('allow-loopback') }
+  const plan = planOf(spec, policy)
   const [refused] = plan.refused
   if (refused) throw new UsageError(plan.refused.map(({ message }) => message).join('; '))
+  const lookup = lookupOf(flags)
 
   for (;;) {
-    const findings = await probeAll(plan.targets, stop.signal)
+    const memories = await lookUpAll(plan, lookup, stop.signal)
+    const expansion = expand(plan, (name) => resolutionOf(memories.get(name) ?? NOTHING), policy)
+    const probed = await probeAll(expansion.targets, stop.signal)
     if (stop.signal.aborted) return 0
-    if (flags.isOn('render')) await print(rendered(cep, spec.clusterIP, plan, findings))
-    else if (output === 'json') await print(`${JSON.stringify(jsonOf(cep, findings))}\n`)
+    const { unresolved, refused } = expansion
+    const findings = [...probed.values(), ...[...unresolved, ...refused].map(withoutAddress)]
+    const healthy = expansion.targets.filter((each) => probed.get(each)?.verdict === 'healthy')
+    if (flags.isOn('render')) {
+      await print(rendered(cep, spec.clusterIP, expansion.ports, healthy))
+    } else if (output === 'json') await print(`${JSON.stringify(jsonOf(cep, findings))}\n`)
     else await print(text(findings))
     const isWell = findings.every(({ verdict }) => verdict === 'healthy')
     if (!flags.isOn('watch')) return isWell ? 0 : 1
@@ -119,20 +136,43 @@ async function manifestOf(flags: ParsedFlags): Promise<ClusterEndpoint> {
   return parseClusterEndpoint(await cluster.client.request({ method: 'GET', path }))
 }
 
+/** Looks every name up once. */
+async function lookUpAll(
+  { names }: Plan,
+  lookup: Lookup,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Memory>> {
+  const distinct = [...new Set(names.map(({ name }) => name))]
+  return await forEach(distinct, LOOKUPS_AT_ONCE, signal, async (name) =>
+    answered(NOTHING, await lookup(name, signal)),
+  )
+}
+
 /** Asks every target once, each within its own timeout. */
 async function probeAll(
   targets: readonly HostTarget[],
   signal: AbortSignal,
-): Promise<readonly Finding[]> {
-  const findings = new Map<HostTarget, Finding>()
-  const waiting = [...targets]
+): Promise<ReadonlyMap<HostTarget, Finding>> {
+  return await forEach(targets, AT_ONCE, signal, (target) => probe(target, signal))
+}
+
+/** What `ask` says of each item, in their order; of those that are left when `signal` aborts, nothing. */
+async function forEach<T, Result>(
+  items: readonly T[],
+  atOnce: number,
+  signal: AbortSignal,
+  ask: (item: T) => Promise<Result>,
+): Promise<ReadonlyMap<T, Result>> {
+  const results: (readonly [T, Result])[] = []
+  const waiting = items.entries()
   const worker = async () => {
-    for (let target = waiting.shift(); target && !signal.aborted; target = waiting.shift()) {
-      findings.set(target, await probe(target, signal))
+    for (const [index, item] of waiting) {
+      if (signal.aborted) return
+      results[index] = [item, await ask(item)]
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  return targets.flatMap((target) => findings.get(target) ?? [])
+  await Promise.all(Array.from({ length: atOnce }, worker))
+  return new Map(results.filter((result) => result !== undefined))
 }
 
 async function probe(target: HostTarget, signal: AbortSignal): Promise<Finding> {
@@ -149,6 +189,7 @@ async function probe(target: HostTarget, signal: AbortSignal): Promise<Finding> 
   return {
     port: portLabel(target.servicePort),
     host: target.host,
+    ...(target.name === undefined ? {} : { name: target.name }),
     targetPort: target.port,
     probe: target.probe?.kind ?? 'none',
     verdict: verdicts[outcome.result],
@@ -157,16 +198,29 @@ async function probe(target: HostTarget, signal: AbortSignal): Promise<Finding> 
   }
 }
 
+/** A name that leads nowhere, or an address of one that cannot be published. */
+function withoutAddress(
+  host: Expansion['unresolved'][number] | Expansion['refused'][number],
+): Finding {
+  const { servicePort, targetPort } = host
+  const [shown, reason] = 'name' in host ? [host.name, host.reason] : [host.host, host.message]
+  const port = portLabel(servicePort)
+  const unhealthy = { probe: 'none', verdict: 'unhealthy', latencyMs: 0 } as const
+  return { ...unhealthy, port, host: shown, targetPort, reason }
+}
+
 function text(findings: readonly Finding[]): string {
-  const rows = findings.map(({ port, host, targetPort, probe, verdict, latencyMs, reason }) => [
-    port,
-    host,
-    String(targetPort),
-    probe,
-    verdict,
-    `${latencyMs} ms`,
-    reason,
-  ])
+  const rows = findings.map(
+    ({ port, host, name, targetPort, probe, verdict, latencyMs, reason }) => [
+      port,
+      name === undefined ? host : `${host} of ${name}`,
+      String(targetPort),
+      probe,
+      verdict,
+      `${latencyMs} ms`,
+      reason,
+    ],
+  )
   return table(['PORT', 'HOST', 'TARGETPORT', 'PROBE', 'VERDICT', 'LATENCY', 'REASON'], rows)
 }
 
@@ -178,11 +232,10 @@ function jsonOf({ metadata: { namespace, name } }: ClusterEndpoint, hosts: reado
 function rendered(
   cep: ClusterEndpoint,
   clusterIP: string,
-  plan: Plan,
-  findings: readonly Finding[],
+  ports: readonly ServicePort[],
+  healthy: readonly HostTarget[],
 ): string {
-  const healthy = plan.targets.filter((_, index) => findings[index]?.verdict === 'healthy')
-  const objects = [desiredService(cep, clusterIP, plan.ports), desiredEndpoints(cep, healthy)]
+  const objects = [desiredService(cep, clusterIP, ports), desiredEndpoints(cep, healthy)]
   return objects
     .map((object) => {
       // From a file there is no uid yet, and an owner without one is refused.

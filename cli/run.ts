@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { createClient } from '../k8s/client.ts'
 import { loadConfig } from '../k8s/config.ts'
 import { startController } from '../k8s/controller.ts'
+import { leaseIdentity } from '../k8s/go-version.ts'
 import { createElection, type Election } from '../k8s/lease.ts'
 import { createLog, type Log } from '../k8s/log.ts'
 import { serveHealth, serveMetrics } from '../k8s/ports.ts'
@@ -23,6 +24,7 @@ import {
   UsageError,
   wholeNumber,
 } from './flags.ts'
+import { DNS_SERVERS_FLAG, lookupOf } from './name-servers.ts'
 import { print } from './print.ts'
 import { asCalled } from './program.ts'
 import { tuneEngine } from './tune.ts'
@@ -58,6 +60,7 @@ export const RUN_FLAGS: readonly Flag[] = [
     fallback: '',
     help: `attempts at once; ${IN_FLIGHT_MAX} if absent, or fewer`,
   },
+  DNS_SERVERS_FLAG,
   { name: 'metricsaddr', value: 'ADDR', fallback: ':9090', help: 'address of /metrics' },
   {
     name: 'health-probe-bind-address',
@@ -105,16 +108,14 @@ export const RUN_FLAGS: readonly Flag[] = [
   { name: 'help', short: 'h', fallback: '', help: 'show this' },
 ]
 
-export const RUN_HELP = `Keeps a Service and its Endpoints for hosts outside the cluster, and publishes
-only hosts that answer.
+export const RUN_HELP = `Publishes hosts outside the cluster as Services, those that answer.
 
 Usage:
   endpoints-operator [flags]             run the operator
 ${commandHelp()}
 
 Examples:
-  endpoints-operator --kubeconfig ~/.kube/config    from your machine
-  endpoints-operator --v 4 --log-format json        every attempt, as JSON
+  endpoints-operator --kubeconfig ~/.kube/config --v 4    with every attempt
 
 Flags:
 ${flagHelp(RUN_FLAGS)}
@@ -138,6 +139,7 @@ export async function run(args: readonly string[]): Promise<number> {
     : inFlightDefault()
 
   const publish = oneOf(flags, 'publish', PUBLISH_WISHES)
+  const lookup = lookupOf(flags)
   const leaseTimes = leaseTimesOf(flags)
   const stop = stopOnSignals(log)
   const config = await loadConfig({
@@ -155,6 +157,7 @@ export async function run(args: readonly string[]): Promise<number> {
     log,
     policy: { allowLoopback: flags.isOn('allow-loopback') },
     publish,
+    lookup,
     concurrency,
     inFlightMax,
     instance,
@@ -167,7 +170,7 @@ export async function run(args: readonly string[]): Promise<number> {
         log,
         namespace: flags.get('leader-elect-namespace') || config.namespace || 'kube-system',
         name: flags.get('leader-elect-name'),
-        identity: `${instance}_${crypto.randomUUID()}`,
+        identity: leaseIdentity(instance, version),
       })
     : alone
   const health = serveHealth(flags.get('health-probe-bind-address'), {

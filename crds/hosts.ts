@@ -1,6 +1,7 @@
-// Which hosts can be published: addresses that Endpoints accept, in one canonical form. Pure.
+// Which hosts can be published: addresses that Endpoints accept, and names that may lead to such, each
+// in one canonical form. Pure.
 
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { printable } from './printable.ts'
 
 /** Characters of a host that are told: as many as any address has, and its zone. */
@@ -15,6 +16,11 @@ export type JudgedHost =
   | { readonly ok: true; readonly host: string }
   | { readonly ok: false; readonly message: string }
 
+/** Source: RFC 1035 section 2.3.4, less the dot at the end. */
+const NAME_LENGTH_MAX = 253
+/** RFC 1123 label. */
+const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+
 /**
  * The canonical address that `value` names, or why it cannot be published.
  *
@@ -27,6 +33,37 @@ export function parseHost(value: unknown, policy: HostPolicy): JudgedHost {
   if (isIPv4(text)) return judgeIPv4(text, policy)
   if (isIPv6(text)) return judgeIPv6(text, policy)
   return refused(value, 'must be an IP address')
+}
+
+/** Whether `value` is an address in any form, fit to be published or not; a host that is none is a name. */
+export function isAddress(value: unknown): boolean {
+  return typeof value === 'string' && isIP(value.trim()) !== 0
+}
+
+/**
+ * The canonical name that `value` is: lower case, without a dot at the end. Every name is absolute, no
+ * search domain is tried; so one without a dot is refused, unless it ends with the dot that says so.
+ * What ends in a number is an address, even a wrong one. Source: RFC 1123, WHATWG URL (ends in a number).
+ */
+export function parseName(value: unknown): JudgedHost {
+  if (typeof value !== 'string') return refused(value, 'must be text')
+  const text = value.trim().toLowerCase()
+  const name = text.endsWith('.') ? text.slice(0, -1) : text
+  const labels = name.split('.')
+  if (/^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '') || !/^[^:/%,\s]+$/.test(text)) {
+    return refused(value, 'must be an IP address or a DNS name')
+  }
+  if (text.includes('_')) return refused(value, 'must not hold an underscore')
+  if (!labels.every((label) => LABEL.test(label))) {
+    return refused(value, 'must hold only letters, digits, dashes and dots (RFC 1123)')
+  }
+  if (name.length > NAME_LENGTH_MAX) {
+    return refused(value, `must not be longer than ${NAME_LENGTH_MAX} characters`)
+  }
+  if (labels.length === 1 && name === text) {
+    return refused(value, 'must be a full DNS name: search domains are not tried')
+  }
+  return { ok: true, host: name }
 }
 
 /** The one form in which we compare addresses: IPv6 in lower case and shortest (RFC 5952), all else as it is. */
@@ -44,6 +81,16 @@ export function shownHost(value: unknown): string {
   if (typeof value === 'string') return printable(value, SHOWN_LENGTH_MAX)
   if (Array.isArray(value)) return 'a list'
   return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
+
+/** A target as people are told of it: `10.0.0.1:80`, or `10.0.0.1:80 of db.example.com`. */
+export function targetText(target: {
+  readonly host: string
+  readonly port: number
+  readonly name?: string
+}): string {
+  const text = hostPort(target.host, target.port)
+  return target.name === undefined ? text : `${text} of ${target.name}`
 }
 
 /** `host:port` as people write it: IPv6 in brackets. */

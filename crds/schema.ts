@@ -15,7 +15,7 @@ const UDP_DATA_BYTES_MAX = 65_507
  * Hosts of one resource, counted once for each port: `spec.hosts` serves every port, so 1.5 MB of
  * YAML, what etcd takes, could ask for a hundred million targets.
  */
-const HOSTS_MAX = 20_000
+export const HOSTS_MAX = 20_000
 
 /** RFC 1123 label, as Service port names must be. */
 const PORT_NAME = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$/
@@ -61,7 +61,9 @@ const hosts = v.pipe(
   // Each host is judged on its own (crds/hosts.ts), so that one bad host never costs a good one.
   v.array(v.pipe(v.unknown(), v.metadata({ type: 'string' }))),
   v.maxLength(HOSTS_MAX),
-  v.description('Addresses outside the cluster, IPv4 or IPv6.'),
+  v.description(
+    'Hosts outside the cluster: IPv4 or IPv6 addresses, or DNS names, each of whose addresses is probed and published on its own.',
+  ),
 )
 
 const tcpSocket = v.pipe(

@@ -4,8 +4,8 @@
 import * as v from 'valibot'
 import type { Health } from '../probes/health.ts'
 import { type Family, type FamilyPolicy, familiesOf } from './families.ts'
-import { hostPort } from './hosts.ts'
-import type { HostTarget, RefusedHost, ServicePort } from './targets.ts'
+import { hostPort, targetText } from './hosts.ts'
+import type { HostTarget, RefusedHost, ServicePort, UnresolvedName } from './targets.ts'
 import { isoSeconds } from './time.ts'
 
 /** Rows of `hosts[]` at most; the unhealthy come first. Source: an object must fit etcd's 1.5 MB. */
@@ -25,7 +25,7 @@ const conditionSchema = v.object({
   type: v.pipe(
     v.string(),
     v.description(
-      'Initialized, SyncServiceReady, SyncEndpointReady, Ready; DualStack if there are hosts of both families.',
+      'Initialized, SyncServiceReady, SyncEndpointReady, Ready; DualStack with hosts of both families, NamesResolved with names among them.',
     ),
   ),
   status: v.pipe(v.picklist(['True', 'False', 'Unknown']), v.description('Whether it holds.')),
@@ -37,7 +37,8 @@ const conditionSchema = v.object({
 
 const hostSchema = v.object({
   port: v.pipe(v.string(), v.description('Name of the Service port, or its number.')),
-  host: v.pipe(v.string(), v.description('Its address.')),
+  host: v.pipe(v.string(), v.description('Its address; a name that has none.')),
+  name: v.pipe(v.optional(v.string()), v.description('The DNS name that leads to the address.')),
   targetPort: v.pipe(v.number(), v.integer(), v.description('The port that is probed there.')),
   healthy: v.pipe(v.boolean(), v.description('Whether it is published.')),
   reason: v.pipe(v.optional(v.string()), v.description('Why the host is out.')),
@@ -79,12 +80,25 @@ export type SyncState =
 /** One host as it is known. */
 export type ObservedHost = { readonly target: HostTarget; readonly health: Health }
 
+/** What is known of the names among the hosts. */
+export type ObservedNames = {
+  readonly total: number
+  /** Names about which no name server has said anything yet. */
+  readonly unasked: readonly string[]
+  /** Names whose last addresses are kept because name servers do not tell, and why. */
+  readonly troubles: readonly { readonly name: string; readonly reason: string }[]
+  readonly unresolved: readonly UnresolvedName[]
+  /** Addresses beyond what is published, by name. */
+  readonly leftOut: ReadonlyMap<string, number>
+}
+
 export type Observed = {
   readonly generation: number
   /** Why the spec cannot be used; empty when it can. */
   readonly issues: readonly string[]
   readonly hosts: readonly ObservedHost[]
   readonly refused: readonly RefusedHost[]
+  readonly names: ObservedNames
   readonly ports: readonly ServicePort[]
   readonly clusterIP: string | undefined
   /** Those that the Service has; empty when that is not known. */
@@ -112,12 +126,17 @@ export function readStatus(value: unknown): Status | undefined {
  */
 export function statusOf(observed: Observed, previous: Status | undefined, nowMs: number): Status {
   const { hosts, refused, generation } = observed
+  const { unresolved } = observed.names
   // Sorted, as the rows are: hosts come in the order in which edits of the spec brought them.
   const out = hosts.filter(({ health }) => health.verdict === 'unhealthy').sort(byTarget)
-  const total = hosts.length + refused.length
-  const rows = [...refused.map(refusedRow), ...hosts.map(hostRow)].sort(byHealthThenName)
+  const total = hosts.length + refused.length + unresolved.length
+  const rows = [
+    ...refused.map(refusedRow),
+    ...unresolved.map(unresolvedRow),
+    ...hosts.map(hostRow),
+  ].sort(byHealthThenName)
   const omitted = rows.length - HOST_ROWS_MAX
-  const conditions = conditionsOf(observed, out).map((condition) =>
+  const conditions = conditionsOf(observed, out, previous).map((condition) =>
     withTimes(condition, generation, previous, nowMs),
   )
   return {
@@ -150,20 +169,26 @@ export function portLabel({ name, port }: ServicePort): string {
 }
 
 function phaseOf(
-  { issues, refused, hosts, isFirstRoundIn, service, endpoints }: Observed,
+  { issues, refused, names, hosts, isFirstRoundIn, service, endpoints }: Observed,
   out: number,
 ): Status['phase'] {
   const isKeptOut = service?.ok === false || endpoints?.ok === false
   if (issues.length > 0 || isKeptOut) return 'UnHealthy'
   if (!isFirstRoundIn) return 'Pending'
-  return out === 0 && refused.length === 0 && hosts.length > 0 ? 'Healthy' : 'UnHealthy'
+  const missing = out + refused.length + names.unresolved.length
+  return missing === 0 && hosts.length > 0 ? 'Healthy' : 'UnHealthy'
 }
 
 type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 
-function conditionsOf(observed: Observed, out: readonly ObservedHost[]): Finding[] {
+function conditionsOf(
+  observed: Observed,
+  out: readonly ObservedHost[],
+  previous: Status | undefined,
+): Finding[] {
   return [
     initialized(observed),
+    ...(observed.names.total > 0 ? [namesResolved(observed.names, previous)] : []),
     synced('SyncServiceReady', 'Service', observed.service),
     synced('SyncEndpointReady', observed.carriers, observed.endpoints),
     ...dualStack(observed),
@@ -204,6 +229,33 @@ function initialized({ issues, refused, hosts }: Observed): Finding {
   return { type, status: 'True', reason: 'SpecAccepted', message: 'The spec is valid' }
 }
 
+/** Whether name servers tell the addresses of all names; what they said before a restart stands until they are heard. */
+function namesResolved(names: ObservedNames, previous: Status | undefined): Finding {
+  const type = 'NamesResolved'
+  const { unasked, unresolved, troubles, leftOut } = names
+  if (unasked.length > 0) {
+    const before = previous?.conditions.find((condition) => condition.type === type)
+    const message = `No answer yet about ${someOf([...unasked].sort())}`
+    return before ?? { type, status: 'Unknown', reason: 'Resolving', message }
+  }
+  const absent = new Map(unresolved.map(({ name, reason }) => [name, `${name} (${reason})`]))
+  const kept = troubles.map(({ name, reason }) => `${name} (${reason})`)
+  const texts = [
+    ...(absent.size > 0 ? [`No address for ${someOf([...absent.values()].sort())}`] : []),
+    ...(kept.length > 0 ? [`The last addresses are kept of ${someOf(kept.sort())}`] : []),
+  ]
+  if (texts.length > 0) {
+    const reason = absent.size > 0 ? 'NoAddress' : 'LookupFailing'
+    return { type, status: 'False', reason, message: texts.join('; ') }
+  }
+  if (leftOut.size > 0) {
+    const more = [...leftOut].map(([name, count]) => `${count} of ${name}`).sort()
+    const message = `All names are resolved; addresses left out, as there are too many: ${someOf(more)}`
+    return { type, status: 'True', reason: 'AddressesLeftOut', message }
+  }
+  return { type, status: 'True', reason: 'Resolved', message: 'All names are resolved' }
+}
+
 function synced(type: string, what: string, state: SyncState): Finding {
   if (!state)
     return {
@@ -227,7 +279,7 @@ function ready(observed: Observed, out: readonly ObservedHost[]): Finding {
 /** Whether clients are served, by the spec in force. */
 function publishing(observed: Observed, out: readonly ObservedHost[]): Finding {
   const type = 'Ready'
-  const { issues, hosts, refused, ports, service, endpoints } = observed
+  const { issues, hosts, refused, names, ports, service, endpoints } = observed
   if (issues.length > 0 && hosts.length === 0) {
     return { type, status: 'False', reason: 'InvalidSpec', message: 'See condition Initialized' }
   }
@@ -251,7 +303,8 @@ function publishing(observed: Observed, out: readonly ObservedHost[]): Finding {
   }
   const served = servedPorts(hosts)
   const deserted = ports.filter((port) => !served.has(portKey(port)))
-  const list = someOf(out.map(outText))
+  const list = someOf([...out.map(outText), ...names.unresolved.map(unresolvedText).sort()])
+  const total = hosts.length + refused.length + names.unresolved.length
   if (deserted.length > 0) {
     const names = someOf(deserted.map(portLabel))
     const why = list === '' ? '' : `; out: ${list}`
@@ -262,8 +315,8 @@ function publishing(observed: Observed, out: readonly ObservedHost[]): Finding {
       message: `No healthy host for ${names}${why}`,
     }
   }
-  if (out.length + refused.length > 0) {
-    const healthy = `${hosts.length - out.length} of ${hosts.length + refused.length} hosts are healthy`
+  if (total > hosts.length - out.length) {
+    const healthy = `${hosts.length - out.length} of ${total} hosts are healthy`
     const why = list === '' ? 'see condition Initialized' : `out: ${list}`
     return { type, status: 'True', reason: 'SomeHostsOut', message: `${healthy}; ${why}` }
   }
@@ -282,7 +335,11 @@ function portKey({ name, protocol, port }: ServicePort): string {
 
 function outText({ target, health }: ObservedHost): string {
   const reason = health.reason === '' ? '' : ` (${health.reason})`
-  return `${portLabel(target.servicePort)} ${hostPort(target.host, target.port)}${reason}`
+  return `${portLabel(target.servicePort)} ${targetText(target)}${reason}`
+}
+
+function unresolvedText({ name, servicePort, targetPort, reason }: UnresolvedName): string {
+  return `${portLabel(servicePort)} ${hostPort(name, targetPort)} (${reason})`
 }
 
 function someOf(texts: readonly string[]): string {
@@ -309,6 +366,7 @@ function hostRow({ target, health }: ObservedHost): HostRow {
   return {
     port: portLabel(target.servicePort),
     host: target.host,
+    ...(target.name === undefined ? {} : { name: target.name }),
     targetPort: target.port,
     healthy,
     ...(healthy || health.reason === '' ? {} : { reason: health.reason }),
@@ -318,6 +376,10 @@ function hostRow({ target, health }: ObservedHost): HostRow {
 
 function refusedRow({ servicePort, targetPort, host, message }: RefusedHost): HostRow {
   return { port: portLabel(servicePort), host, targetPort, healthy: false, reason: message }
+}
+
+function unresolvedRow({ name, servicePort, targetPort, reason }: UnresolvedName): HostRow {
+  return { port: portLabel(servicePort), host: name, targetPort, healthy: false, reason }
 }
 
 function byHealthThenName(a: HostRow, b: HostRow): number {

@@ -1,7 +1,7 @@
 // From a spec to what is probed and published: Service ports, targets, refused hosts. Pure.
 
 import type { HttpHeader, Probe, Target } from '../probes/target.ts'
-import { type HostPolicy, parseHost, shownHost } from './hosts.ts'
+import { type HostPolicy, isAddress, parseHost, parseName, shownHost } from './hosts.ts'
 import type { PortEntry, Spec } from './schema.ts'
 
 /** One port of the Service. Entries of the spec with the same name, protocol and port are one. */
@@ -9,6 +9,14 @@ export type ServicePort = Pick<PortEntry, 'name' | 'protocol' | 'port' | 'target
 
 /** A target, and the Service port that it serves. */
 export type HostTarget = Target & { readonly servicePort: ServicePort }
+
+/** A host that is a name: each of its addresses is to be a target like `template`. */
+export type NamedHost = {
+  readonly name: string
+  /** Where it stands in the resource, for messages. */
+  readonly path: string
+  readonly template: Omit<HostTarget, 'key' | 'host'>
+}
 
 /** A host that cannot be published, for status: `message` says path, rule and value. */
 export type RefusedHost = {
@@ -19,19 +27,29 @@ export type RefusedHost = {
   readonly message: string
 }
 
+/** A name of a Service port that leads to no address, and why. */
+export type UnresolvedName = {
+  readonly name: string
+  readonly servicePort: ServicePort
+  readonly targetPort: number
+  readonly reason: string
+}
+
 export type Plan = {
   readonly ports: readonly ServicePort[]
   readonly targets: readonly HostTarget[]
+  readonly names: readonly NamedHost[]
   readonly refused: readonly RefusedHost[]
 }
 
 /**
- * What `spec` asks for. One bad host costs no other; the same host named twice under one Service
+ * What `spec` asks for, its names still to be resolved (crds/expansion.ts). One bad host costs no other; the same host named twice under one Service
  * port and targetPort is one target, and is told if the two ask for different probes.
  */
 export function planOf(spec: Spec, policy: HostPolicy): Plan {
   const ports = new Map<string, ServicePort>()
   const targets = new Map<string, HostTarget>()
+  const names = new Map<string, NamedHost>()
   const refused: RefusedHost[] = []
 
   for (const entry of spec.ports) {
@@ -40,27 +58,40 @@ export function planOf(spec: Spec, policy: HostPolicy): Plan {
     const servicePort = ports.get(portKey) ?? { name, protocol, port, targetPort }
     ports.set(portKey, servicePort)
 
+    const template = templateOf(spec, entry, servicePort)
     for (const [index, value] of entry.hosts.entries()) {
+      const path = `${entry.hostsPath}[${index}]`
       const refuse = (message: string) => {
-        const told = `${entry.hostsPath}[${index}]: ${message}`
+        const told = `${path}: ${message}`
         refused.push({ servicePort, targetPort, host: shownHost(value), message: told })
       }
-      const judged = parseHost(value, policy)
+      const isName = !isAddress(value)
+      const judged = isName ? parseName(value) : parseHost(value, policy)
       if (!judged.ok) {
         refuse(judged.message)
         continue
       }
-      const key = `${portKey}/${targetPort}/${judged.host}`
-      const earlier = targets.get(key)
+      const { host } = judged
+      const key = targetKey(template, host)
+      const earlier = isName ? names.get(key)?.template : targets.get(key)
       if (earlier) {
         if (!isSameProbe(earlier.probe, entry.probe))
-          refuse(`Cannot probe host "${judged.host}" in two ways; the first counts`)
-        continue
-      }
-      targets.set(key, targetOf(spec, entry, { key, host: judged.host, servicePort }))
+          refuse(`Cannot probe host "${host}" in two ways; the first counts`)
+      } else if (isName) names.set(key, { name: host, path, template })
+      else targets.set(key, { ...template, key, host })
     }
   }
-  return { ports: [...ports.values()], targets: [...targets.values()], refused }
+  return {
+    ports: [...ports.values()],
+    targets: [...targets.values()],
+    names: [...names.values()],
+    refused,
+  }
+}
+
+/** The identity of `host` as a target of its Service port and targetPort. */
+export function targetKey({ servicePort, port }: NamedHost['template'], host: string): string {
+  return `${servicePort.name}/${servicePort.protocol}/${servicePort.port}/${port}/${host}`
 }
 
 /** Whether two specs ask for the same, however they write it. */
@@ -81,17 +112,14 @@ export function isSameQuestion(a: Target, b: Target): boolean {
     a.fastPeriodMs === b.fastPeriodMs &&
     a.successThreshold === b.successThreshold &&
     a.failureThreshold === b.failureThreshold &&
+    a.name === b.name &&
     isSameProbe(a.probe, b.probe)
   )
 }
 
-function targetOf(
-  spec: Spec,
-  entry: PortEntry,
-  named: { readonly key: string; readonly host: string; readonly servicePort: ServicePort },
-): HostTarget {
+function templateOf(spec: Spec, entry: PortEntry, servicePort: ServicePort): NamedHost['template'] {
   return {
-    ...named,
+    servicePort,
     port: entry.targetPort,
     probe: entry.probe,
     timeoutMs: entry.timeoutMs,

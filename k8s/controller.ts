@@ -2,11 +2,13 @@
 // at a time up to date. Caches stay warm always; probing and writing happen only while leading.
 
 import { readEndpoints } from '../crds/endpoints.ts'
-import { type HostPolicy, hostPort } from '../crds/hosts.ts'
+import { type HostPolicy, targetText } from '../crds/hosts.ts'
 import { withoutLegacyFinalizers } from '../crds/legacy.ts'
 import { MANAGED_LABEL, MANAGED_VALUE } from '../crds/metadata.ts'
 import { PREDECESSOR, readService } from '../crds/service.ts'
 import { type Condition, portLabel, type Status } from '../crds/status.ts'
+import type { Lookup } from '../dns/lookup.ts'
+import { createResolver, type Resolver } from '../dns/resolver.ts'
 import { attempt } from '../probes/probers.ts'
 import { Scheduler, type SchedulerOptions } from '../probes/scheduler.ts'
 import { askedMs, backoffMs, mayPassAnyMoment, pause } from './backoff.ts'
@@ -38,6 +40,8 @@ export type ControllerOptions = {
   readonly policy: HostPolicy
   /** Which kinds of object carry the addresses. */
   readonly publish: PublishWish
+  /** How a name is looked up. */
+  readonly lookup: Lookup
   /** Resources brought up to date at once. */
   readonly concurrency: number
   /** Attempts at once. */
@@ -59,6 +63,7 @@ export type Controller = {
   readonly lead: (permit: Permit) => Promise<void>
   readonly resources: () => Iterable<ResourceMetrics>
   readonly schedulerStats: () => ReturnType<Scheduler['stats']>
+  readonly resolverStats: () => ReturnType<Resolver['stats']>
   readonly queueStats: () => ReturnType<WorkQueue['stats']>
   readonly reflectors: Readonly<Record<string, Reflector>>
 }
@@ -134,12 +139,15 @@ export function startController(options: ControllerOptions): Controller {
     },
     resources: () => leading?.metrics() ?? [],
     schedulerStats: () => leading?.scheduler.stats() ?? idleScheduler,
+    resolverStats: () => leading?.resolver.stats() ?? idleResolver,
     queueStats: () => leading?.queue.stats() ?? { pending: 0, running: 0 },
     reflectors,
   }
 }
 
 const idleScheduler = { inFlight: 0, waiting: 0, latenessMs: 0, overdueMs: 0, stalls: 0 }
+
+const idleResolver = { names: 0, failing: 0, inFlight: 0, told: 0, failed: 0 }
 
 type Caches = Pick<SyncContext, 'services' | 'endpoints' | 'slices'> & {
   readonly seen: ReturnType<typeof createLiveCache<Seen>>
@@ -148,6 +156,7 @@ type Caches = Pick<SyncContext, 'services' | 'endpoints' | 'slices'> & {
 type Leading = {
   readonly queue: WorkQueue
   readonly scheduler: Scheduler
+  readonly resolver: Resolver
   readonly done: Promise<void>
   readonly metrics: () => Iterable<ResourceMetrics>
 }
@@ -159,6 +168,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
   const writer = createWriter(client, permit)
   const recorder = createRecorder(writer, log, instance)
   const scheduler = new Scheduler({ attempt: options.attempt ?? attempt, inFlightMax })
+  const resolver = createResolver(options.lookup)
   const context: SyncContext = { client, writer, log, signal, publish, ...caches }
   const resources = new Map<string, Resource>()
   const queue = createWorkQueue({ concurrency, work })
@@ -233,6 +243,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
     const { namespace, name } = seen.metadata
     const resource = new Resource(seen, {
       scheduler,
+      resolver,
       policy,
       onNews: () => queue.mark(key),
       onTransition: (transition) => logTransition(seen, transition),
@@ -240,7 +251,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
         log.debug('attempt', {
           namespace,
           name,
-          target: hostPort(target.host, target.port),
+          target: targetText(target),
           probe: target.probe?.kind,
           result: outcome.result,
           reason: outcome.result === 'ok' ? undefined : outcome.reason,
@@ -288,7 +299,7 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
 
   function logTransition({ metadata: { namespace, name } }: Seen, transition: Transition): void {
     const { target, isHealthy, reason } = transition
-    const host = hostPort(target.host, target.port)
+    const host = targetText(target)
     const told = { namespace, name, port: portLabel(target.servicePort), host }
     if (isHealthy) log.info('host is healthy', told)
     else log.warn('host is out', { ...told, reason })
@@ -314,10 +325,11 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
   }
 
   const done = abortOf(signal).then(async () => {
+    resolver.close()
     await Promise.all([queue.close(), scheduler.close()])
   })
 
-  return { queue, scheduler, done, metrics: () => metricsOf(resources) }
+  return { queue, scheduler, resolver, done, metrics: () => metricsOf(resources) }
 }
 
 /**
@@ -351,7 +363,7 @@ function* metricsOf(resources: ReadonlyMap<string, Resource>): Generator<Resourc
   for (const resource of resources.values()) {
     const { namespace, name } = resource.metadata
     const { plan, counters } = resource
-    const targets = plan.targets.length + plan.refused.length
+    const targets = plan.targets.length + plan.refused.length + plan.unresolved.length
     yield { namespace, name, healthy: resource.healthyTargets.length, targets, counters }
   }
 }

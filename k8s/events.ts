@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import { API_VERSION, type ClusterEndpoint, KIND } from '../crds/clusterendpoint.ts'
-import { hostPort } from '../crds/hosts.ts'
+import { targetText } from '../crds/hosts.ts'
 import { portLabel } from '../crds/status.ts'
 import type { HostTarget } from '../crds/targets.ts'
 import { isoSeconds } from '../crds/time.ts'
@@ -153,7 +153,7 @@ function eventOf(
 
 function textOf(transitions: readonly Transition[]): string {
   const named = transitions.slice(0, NAMED_MAX).map(({ target, isHealthy, reason }) => {
-    const host = `${portLabel(target.servicePort)} ${hostPort(target.host, target.port)}`
+    const host = `${portLabel(target.servicePort)} ${targetText(target)}`
     return isHealthy || reason === '' ? host : `${host} (${reason})`
   })
   const more = transitions.length - named.length

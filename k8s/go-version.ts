@@ -15,6 +15,19 @@ export const GO_LEASE = {
 const RENEWAL_MAX_MS = 5_000
 const POLL_MS = 500
 
+/**
+ * Who we are in a lease. Never of the Go version's form, `host_uuid`: as installed we hold its very lease, so
+ * that only one of both works (deploy/manifest/rbac.ts).
+ */
+export function leaseIdentity(instance: string, version: string): string {
+  return `${instance}_${version}_${crypto.randomUUID()}`
+}
+
+/** Whether `identity` is of the form of the Go version's. Source: its server.go; controller-runtime, leaderelection. */
+function isGoIdentity(identity: string): boolean {
+  return /^[^_]+_[0-9a-f-]{36}$/.test(identity)
+}
+
 const leaseSchema = v.object({
   spec: v.optional(
     v.object({ holderIdentity: v.nullish(v.string(), ''), renewTime: v.nullish(v.string(), '') }),
@@ -23,7 +36,7 @@ const leaseSchema = v.object({
 })
 
 /**
- * Whether its lease is being renewed: by watching it for some seconds, since clocks differ. False when it
+ * Whether it renews its lease: by watching it for some seconds, since clocks differ. False when it
  * has no lease, which it may be told to do without, or when we may not look.
  */
 export async function isGoVersionRunning(client: ApiClient, signal: AbortSignal): Promise<boolean> {
@@ -37,12 +50,12 @@ export async function isGoVersionRunning(client: ApiClient, signal: AbortSignal)
   return false
 }
 
-/** When the lease was renewed; empty if nobody holds it. */
+/** When the Go version renewed the lease; empty if it does not hold it. */
 async function renewTime(client: ApiClient): Promise<string> {
   try {
     const answer = await client.request({ method: 'GET', path: leasePath(GO_LEASE) })
     const { holderIdentity, renewTime } = v.parse(leaseSchema, answer).spec
-    return holderIdentity === '' ? '' : renewTime
+    return isGoIdentity(holderIdentity) ? renewTime : ''
   } catch (error) {
     if ([403, 404].includes(statusOfError(error))) return ''
     throw error

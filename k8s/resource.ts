@@ -8,14 +8,25 @@ import {
   parseSpec,
 } from '../crds/clusterendpoint.ts'
 import { isPublished, type PublishedAddresses } from '../crds/endpoints.ts'
+import { believedAddresses, type Expansion, expand } from '../crds/expansion.ts'
 import { type HostPolicy, hostPort } from '../crds/hosts.ts'
 import type { Spec } from '../crds/schema.ts'
-import { readStatus, rowOf, type Status, type SyncState } from '../crds/status.ts'
+import {
+  type ObservedNames,
+  readStatus,
+  rowOf,
+  type Status,
+  type SyncState,
+} from '../crds/status.ts'
 import { type HostTarget, isSameQuestion, type Plan, planOf } from '../crds/targets.ts'
+import { LOOKUP_MS } from '../dns/lookup.ts'
+import { resolutionOf } from '../dns/memory.ts'
+import type { Resolver } from '../dns/resolver.ts'
 import { seed } from '../probes/health.ts'
 import type { Attempt, Check, Scheduler } from '../probes/scheduler.ts'
 import type { Transition } from './events.ts'
 import { countAttempt, newCounters, type ProbeCounters } from './metrics.ts'
+import { Names } from './names.ts'
 import { isNewer } from './versions.ts'
 
 /** A ClusterEndpoint as last seen, read once. */
@@ -39,11 +50,14 @@ const SETTLE_EDIT_MS = 500
 const SETTLE_ADOPTED_MAX_MS = 10_000
 /** Milliseconds between two passes at least: many hosts that go one after another are a few writes. */
 const WRITE_GAP_MS = 250
+/** Milliseconds between two expansions of the plan at most, a millisecond for each name. */
+const EXPAND_GAP_MAX_MS = 250
 /** Transitions kept for the next Event. */
 const TRANSITIONS_MAX = 1_000
 
 export type ResourceOptions = {
   readonly scheduler: Scheduler
+  readonly resolver: Resolver
   readonly policy: HostPolicy
   /** Told when something happened that may have to be written. */
   readonly onNews: () => void
@@ -55,7 +69,20 @@ export type ResourceOptions = {
 export class Resource {
   readonly #options: ResourceOptions
   #seen: Seen
-  #plan: Plan = { ports: [], targets: [], refused: [] }
+  #plan: Plan = { ports: [], targets: [], names: [], refused: [] }
+  readonly #names: Names
+  /** Whether answers came that the expansion does not know of yet. */
+  #isStale = false
+  #expandedMs = Number.NEGATIVE_INFINITY
+  #expansion: Expansion = {
+    ports: [],
+    targets: [],
+    refused: [],
+    unresolved: [],
+    leftOut: new Map(),
+  }
+  /** What was published as of last. */
+  #live: PublishedAddresses | undefined
   #asked: Pick<Spec, 'clusterIP' | 'families'> = { clusterIP: '', families: {} }
   #hasPlan = false
   #isAdopted = false
@@ -79,6 +106,10 @@ export class Resource {
   constructor(seen: Seen, options: ResourceOptions) {
     this.#seen = seen
     this.#options = options
+    this.#names = new Names(options.resolver, () => {
+      this.#isStale = true
+      options.onNews()
+    })
   }
 
   get metadata(): ClusterEndpoint['metadata'] {
@@ -94,8 +125,16 @@ export class Resource {
     return this.#hasPlan
   }
 
-  get plan(): Plan {
-    return this.#plan
+  /** The plan in force, names resolved as far as they are. */
+  get plan(): Expansion {
+    return this.#expansion
+  }
+
+  /** What is known of the names among the hosts, for the status. */
+  get names(): ObservedNames {
+    const { size: total, unasked, troubles } = this.#names
+    const { unresolved, leftOut } = this.#expansion
+    return { total, unasked, troubles, unresolved, leftOut }
   }
 
   /** What the spec in force asks of the Service; an empty clusterIP asks for none. */
@@ -107,8 +146,9 @@ export class Resource {
     return this.#seen.parsed.ok ? [] : this.#seen.parsed.issues
   }
 
+  /** Whether every name has had its first answer, and every host its first attempt. */
   get isFirstRoundIn(): boolean {
-    return this.#awaiting.size === 0
+    return this.#awaiting.size === 0 && this.#names.isKnown
   }
 
   get hosts(): Iterable<Host> {
@@ -132,7 +172,8 @@ export class Resource {
   settleInMs(): number {
     const nowMs = performance.now()
     const settleMs = this.isFirstRoundIn ? 0 : this.#settleAtMs - nowMs
-    return Math.max(0, settleMs, this.#publishedMs + WRITE_GAP_MS - nowMs)
+    const expandMs = this.#isStale ? this.#expandInMs() : 0
+    return Math.max(0, settleMs, expandMs, this.#publishedMs + WRITE_GAP_MS - nowMs)
   }
 
   /** Notes that a pass over it may have written. */
@@ -146,16 +187,23 @@ export class Resource {
    */
   adopt(live: PublishedAddresses | undefined): void {
     this.#isAdopted = true
-    this.#applySpec(live)
+    this.#live = live
+    this.#applySpec()
     const hasPublished = live !== undefined && live.published.size > 0
-    if (hasPublished) this.#settleWithin(this.#longestTimeoutMs() + SETTLE_EDIT_MS)
+    const isKnown = this.#names.size > 0 && this.#seen.status !== undefined
+    if (hasPublished || isKnown) this.#settleWithin(this.#firstRoundMs() + SETTLE_EDIT_MS)
   }
 
   /** Takes in a newer version of the resource; hosts that stay keep their health. */
   update(seen: Seen, live: PublishedAddresses | undefined): void {
     const isSameSpec = seen.metadata.generation === this.#seen.metadata.generation
     this.#seen = seen
-    if (this.#isAdopted && !isSameSpec) this.#applySpec(live)
+    // Until our first write, what stood when it was adopted stands: no watch by label tells of it.
+    if (live || this.endpoints?.ok) this.#live = live
+    if (!this.#isAdopted) return
+    if (!isSameSpec) this.#applySpec()
+    if (this.#isStale && this.#expandInMs() <= 0) this.#takeInAnswers()
+    this.#urge()
   }
 
   /** Remembers what the API server answered to our last write of the status. */
@@ -180,6 +228,7 @@ export class Resource {
 
   /** Ends all probing. */
   stop(): void {
+    this.#names.stop()
     for (const { check } of this.#hosts.values()) this.#options.scheduler.stop(check)
     this.#hosts.clear()
     this.#awaiting.clear()
@@ -187,20 +236,46 @@ export class Resource {
   }
 
   /** Puts the spec in force; one that is invalid leaves the last valid one in force. */
-  #applySpec(live: PublishedAddresses | undefined): void {
-    const { parsed } = this.#seen
+  #applySpec(): void {
+    const { parsed, status } = this.#seen
     if (!parsed.ok) return
     this.#hasPlan = true
     const { clusterIP, families } = parsed.spec
     this.#asked = { clusterIP, families }
     this.#plan = planOf(parsed.spec, this.#options.policy)
-    const wanted = new Set(this.#plan.targets.map(({ key }) => key))
-    for (const [key, host] of this.#hosts) if (!wanted.has(key)) this.#drop(key, host)
-    for (const target of this.#plan.targets) this.#keep(target, live)
+    const names = this.#plan.names.map(({ name }) => name)
+    this.#names.watch(names, believedAddresses(this.#plan, status, this.#live))
+    this.#expand()
     this.#settleWithin(SETTLE_EDIT_MS)
   }
 
-  #keep(target: HostTarget, live: PublishedAddresses | undefined): void {
+  /** Takes in what name servers said since the last time. */
+  #takeInAnswers(): void {
+    const wasFirstRoundIn = this.isFirstRoundIn
+    this.#expand()
+    // As after an edit: new addresses have a moment to show themselves, so that there is no empty middle.
+    if (!wasFirstRoundIn || this.isFirstRoundIn) return
+    this.#settleAtMs = Math.max(this.#settleAtMs, performance.now() + SETTLE_EDIT_MS)
+  }
+
+  /** Milliseconds until answers are taken in: many names that answer one after another are a few passes over all. */
+  #expandInMs(): number {
+    const gapMs = Math.min(this.#names.size, EXPAND_GAP_MAX_MS)
+    return this.#expandedMs + gapMs - performance.now()
+  }
+
+  /** Probes what the plan comes to, now that its names lead where they do; hosts that stay keep their health. */
+  #expand(): void {
+    const resolve = (name: string) => resolutionOf(this.#names.get(name))
+    this.#expansion = expand(this.#plan, resolve, this.#options.policy)
+    this.#expandedMs = performance.now()
+    this.#isStale = false
+    const wanted = new Set(this.#expansion.targets.map(({ key }) => key))
+    for (const [key, host] of this.#hosts) if (!wanted.has(key)) this.#drop(key, host)
+    for (const target of this.#expansion.targets) this.#keep(target)
+  }
+
+  #keep(target: HostTarget): void {
     const host = this.#hosts.get(target.key)
     if (host) {
       const before = host.target
@@ -208,11 +283,11 @@ export class Resource {
       if (!isSameQuestion(before, target)) this.#options.scheduler.update(host.check, target)
       // Nobody will attempt it any more.
       if (!target.probe) this.#awaiting.delete(host.check)
-      this.#forgetCounters(before)
+      if (countersKey(before) !== countersKey(target)) this.#forgetCounters(before)
       return
     }
     const { namespace, name } = this.metadata
-    const { health, isTold } = this.#firstHealth(target, live)
+    const { health, isTold } = this.#firstHealth(target)
     const id = `${namespace}/${name}/${target.key}`
     const check = this.#options.scheduler.start(id, target, health, this.#onOutcome)
     this.#hosts.set(target.key, { target, check })
@@ -234,7 +309,8 @@ export class Resource {
     if (!isShared) this.#counters.delete(counters)
   }
 
-  #firstHealth(target: HostTarget, live: PublishedAddresses | undefined) {
+  #firstHealth(target: HostTarget) {
+    const live = this.#live
     const isWell = target.probe === undefined || (live !== undefined && isPublished(live, target))
     const row = rowOf(this.#seen.status, target)
     const isKnown = row?.since !== undefined && row.healthy === isWell
@@ -258,8 +334,21 @@ export class Resource {
     if (hasTurned || (isFirst && isOut && !isTold)) {
       this.#remember({ target, isHealthy: !isOut, reason: health.reason })
     }
-    const isRoundIn = isFirst && this.#awaiting.size === 0
+    const isRoundIn = isFirst && this.isFirstRoundIn
     if (hasTurned || isRoundIn || health.reason !== before.reason) this.#options.onNews()
+  }
+
+  /** Has names asked about more often while all their addresses are out. */
+  #urge(): void {
+    if (this.#names.size === 0) return
+    const isServed = new Map<string, boolean>()
+    for (const { target, check } of this.#hosts.values()) {
+      const { name } = target
+      if (name === undefined) continue
+      const isWell = check.health.verdict === 'healthy' || this.#awaiting.has(check)
+      isServed.set(name, isServed.get(name) || isWell)
+    }
+    for (const [name, served] of isServed) this.#names.urge(name, !served)
   }
 
   #remember(transition: Transition): void {
@@ -277,9 +366,15 @@ export class Resource {
     return counters
   }
 
-  #longestTimeoutMs(): number {
+  /** Milliseconds in which all names and hosts that are new have answered, if they ever do. */
+  #firstRoundMs(): number {
     let longest = 0
-    for (const check of this.#awaiting.keys()) longest = Math.max(longest, check.target.timeoutMs)
+    for (const { timeoutMs } of this.#awaiting.keys().map(({ target }) => target)) {
+      longest = Math.max(longest, timeoutMs)
+    }
+    for (const { template } of this.#plan.names) {
+      longest = Math.max(longest, LOOKUP_MS + template.timeoutMs)
+    }
     return longest
   }
 

@@ -138,6 +138,7 @@ export function statusNow(
     issues: resource.issues,
     hosts,
     refused: resource.plan.refused,
+    names: resource.names,
     ports: resource.plan.ports,
     clusterIP: live?.spec.clusterIP,
     families: live ? serviceFamilies(live.spec) : [],

@@ -59,6 +59,7 @@ export function scalarsOf(
   info: { readonly version: string; readonly isLeader: () => boolean },
 ): readonly Scalar[] {
   const scheduler = controller.schedulerStats()
+  const resolver = controller.resolverStats()
   const queue = controller.queueStats()
   const states = Object.entries(controller.reflectors).map(
     ([name, { state }]) => [label('resource', name), state()] as const,
@@ -97,6 +98,24 @@ export function scalarsOf(
       '',
       queue.pending,
     ),
+    {
+      name: 'cep_names',
+      type: 'gauge',
+      help: 'DNS names among the hosts; failing: no name server tells.',
+      samples: [
+        [label('state', 'told'), resolver.names - resolver.failing],
+        [label('state', 'failing'), resolver.failing],
+      ],
+    },
+    {
+      name: 'cep_name_lookups_total',
+      type: 'counter',
+      help: 'Look-ups of names; failed: no name server could tell.',
+      samples: [
+        [label('result', 'told'), resolver.told],
+        [label('result', 'failed'), resolver.failed],
+      ],
+    },
     {
       name: 'cep_api_requests_total',
       type: 'counter',

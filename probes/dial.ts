@@ -41,7 +41,11 @@ export function converse<T>(
 
 const CLOSED = failed('connection closed before the response')
 
-/** `host:port` as it stands in a URL or a Host header: IPv6 in brackets, without its zone (RFC 6874). */
-export function authority({ host, port }: Address): string {
+/**
+ * `host:port` as it stands in a URL or a Host header: the name if the host has one, IPv6 in brackets,
+ * without its zone (RFC 6874).
+ */
+export function authority({ host, port, name }: Address): string {
+  if (name !== undefined) return `${name}:${port}`
   return host.includes(':') ? `[${host.replace(/%.*/, '')}]:${port}` : `${host}:${port}`
 }

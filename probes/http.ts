@@ -67,10 +67,13 @@ export const probeHttp: Prober<HttpProbe> = async (address, probe, signal) => {
 
 function firstHop(address: Address, probe: HttpProbe): Hop {
   const path = probe.path.startsWith('/') ? probe.path : `/${probe.path}`
+  const url = new URL(`${probe.scheme}://${authority(address)}${path}`)
+  // A name as browsers say it, without the usual port; an address as the kubelet says it, always with it.
+  const own = address.name === undefined ? authority(address) : url.host
   return {
-    url: new URL(`${probe.scheme}://${authority(address)}${path}`),
+    url,
     path,
-    host: hostHeader(probe.headers) ?? authority(address),
+    host: hostHeader(probe.headers) ?? own,
     referer: undefined,
   }
 }
@@ -101,7 +104,7 @@ function exchange(
   if ('refused' in request) return Promise.resolve(failed(request.refused))
   const read = responseReader()
   return converse<ResponseHead>(
-    () => open(address.host, hop.url),
+    () => open(address, hop.url),
     address,
     signal,
     (socket, done) => {
@@ -128,10 +131,10 @@ function exchange(
   )
 }
 
-function open(host: string, url: URL): Socket {
+function open({ host, name = '' }: Address, url: URL): Socket {
   const isTls = url.protocol === 'https:'
   const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port)
   if (!isTls) return connectTcp({ host, port })
   // An empty servername: no SNI, for an IP literal has none and the Host header is not asked (kubelet).
-  return connectTls({ host, port, servername: '', rejectUnauthorized: false })
+  return connectTls({ host, port, servername: name, rejectUnauthorized: false })
 }

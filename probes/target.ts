@@ -18,7 +18,12 @@ export type ProbeKind = Probe['kind']
 export type HttpHeader = { readonly name: string; readonly value: string }
 
 /** Where an attempt goes: an IP literal (IPv6 without brackets) and a port from 1 to 65535. */
-export type Address = { readonly host: string; readonly port: number }
+export type Address = {
+  readonly host: string
+  readonly port: number
+  /** The DNS name under which the host was found: what a server is told that it is asked for. */
+  readonly name?: string
+}
 
 /**
  * One host of one port entry, with all that its attempts and its verdict depend on.

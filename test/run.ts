@@ -14,13 +14,19 @@ const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
  */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'on a real API server': ['test/integration/real.test.ts', 'test/controlplane'],
+  'on one with two address families': ['test/integration/real-dual-stack.test.ts'],
   'as installed': ['test/deploy', 'test/image', 'test/sealos'],
-  'in process': ['test/integration/in-process.test.ts', 'test/demo'],
+  'in process': [
+    'test/integration/in-process.test.ts',
+    'test/integration/in-process-dual-stack.test.ts',
+    'test/demo',
+  ],
   'hosts and the process in trouble': ['test/hosts', 'test/process'],
   units: [
     'test/crds',
     'test/k8s',
     'test/cli',
+    'test/dns',
     'test/fuzz',
     'test/apiserver',
     'test/backends',

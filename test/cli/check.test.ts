@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { readEndpoints } from '../../crds/endpoints.ts'
 import type { Backend } from '../backends/backend.ts'
 import { startTcp } from '../backends/tcp.ts'
+import { startNameServer } from '../dns/name-server.ts'
 import { operatorCommand } from '../integration/operator.ts'
 
 let well: Backend
@@ -56,10 +57,39 @@ test('--render: Endpoints that hold exactly what answers, and no owner that does
   expect(out).not.toContain('ownerReferences')
 })
 
-test('a host that cannot be published: its path, exit code 2', async () => {
-  const { code, out, err } = await check(manifest([{ host: 'db.internal', port: 5432 }]))
+test('a name: a row for each of its addresses, and one with the reason where there is none', async () => {
+  using server = await startNameServer('127.0.0.1')
+  server.zone.set('db.example.com', { a: [well.host] })
+  const { port } = well
+  const hosts = [
+    { host: 'DB.example.com', port },
+    { host: 'gone.example.com', port },
+  ]
+  const args = [`--dns-servers=${server.address}`]
+  const { code, out } = await check(manifest(hosts), ...args)
+  expect(out).toMatch(
+    new RegExp(`^p0 +127.0.0.1 of db.example.com +${port} +tcp +healthy +[\\d.]+ ms$`, 'm'),
+  )
+  expect(out).toMatch(
+    new RegExp(`^p1 +gone.example.com +${port} +none +unhealthy +0 ms +dns NXDOMAIN$`, 'm'),
+  )
+  expect(code).toBe(1)
+  const rendered = await check(manifest(hosts), '--render', ...args)
+  expect(rendered.out).toContain('ip: 127.0.0.1')
+})
+
+test('--dns-servers that are none: exit code 2', async () => {
+  const { code, err } = await check(manifest([well]), '--dns-servers=ns.example.com')
   expect(err).toBe(
-    'endpoints-operator: spec.ports[0].hosts[0]: Cannot use host "db.internal" as it must be an IP address\n',
+    'endpoints-operator: --dns-servers must be addresses, each with or without a port, like 10.96.0.10,[fd00::a]:5353, not "ns.example.com"\n',
+  )
+  expect(code).toBe(2)
+})
+
+test('a host that cannot be published: its path, exit code 2', async () => {
+  const { code, out, err } = await check(manifest([{ host: 'db_1.internal', port: 5432 }]))
+  expect(err).toBe(
+    'endpoints-operator: spec.ports[0].hosts[0]: Cannot use host "db_1.internal" as it must not hold an underscore\n',
   )
   expect(out).toBe('')
   expect(code).toBe(2)

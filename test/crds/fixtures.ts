@@ -8,10 +8,20 @@ import {
 } from '../../crds/clusterendpoint.ts'
 import type { HostPolicy } from '../../crds/hosts.ts'
 import type { Spec } from '../../crds/schema.ts'
+import type { ObservedNames } from '../../crds/status.ts'
 import { type Plan, planOf } from '../../crds/targets.ts'
 
 /** What a real API server takes. */
 export const strict: HostPolicy = { allowLoopback: false }
+
+/** Of a resource that has no names among its hosts. */
+export const noNames: ObservedNames = {
+  total: 0,
+  unasked: [],
+  troubles: [],
+  unresolved: [],
+  leftOut: new Map(),
+}
 
 export const CEP_UID = '7f3c0c1e-0000-4000-8000-000000000001'
 

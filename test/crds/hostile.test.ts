@@ -5,7 +5,7 @@ import { desiredService } from '../../crds/service.ts'
 import { readStatus, statusOf } from '../../crds/status.ts'
 import { planOf } from '../../crds/targets.ts'
 import { seed } from '../../probes/health.ts'
-import { cepOf, strict } from './fixtures.ts'
+import { cepOf, noNames, strict } from './fixtures.ts'
 import { hostileSpecs } from './hostile.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 22)
@@ -21,7 +21,10 @@ function bringThrough(spec: unknown) {
     ? planOf(parsed.spec, strict)
     : { ports: [], targets: [], refused: [] }
   const hosts = targets.map((target) => ({ target, health: seed('healthy', NOW_MS, '') }))
-  const observed = { generation: 1, issues, hosts, refused, ports, clusterIP: '10.96.0.10' }
+  const observed = {
+    ...{ generation: 1, issues, hosts, refused, names: noNames, ports },
+    clusterIP: '10.96.0.10',
+  }
   const done = { ok: true } as const
   const synced = {
     service: done,

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'bun:test'
-import { canonicalAddress, hostPort, parseHost, shownHost } from '../../crds/hosts.ts'
+import {
+  canonicalAddress,
+  hostPort,
+  isAddress,
+  parseHost,
+  parseName,
+  shownHost,
+  targetText,
+} from '../../crds/hosts.ts'
 import { strict } from './fixtures.ts'
 
 const lenient = { allowLoopback: true }
@@ -200,6 +208,81 @@ describe('parseHost() for the demo', () => {
       expect(parseHost(value, lenient).ok).toBe(false)
     })
   }
+})
+
+describe('parseName() accepts', () => {
+  const long = `${'a.'.repeat(126)}a`
+  const rows: readonly [value: string, name?: string][] = [
+    ['db.example.com'],
+    ['DB.Example.COM', 'db.example.com'],
+    ['db.example.com.', 'db.example.com'],
+    [' db.example.com\n', 'db.example.com'],
+    // One label is a whole name only if it says so.
+    ['nas.', 'nas'],
+    ['3com.example'],
+    ['10.0.0.1.example'],
+    ['1e100.net'],
+    ['xn--bcher-kva.example'],
+    ['a-b--c.d'],
+    ['x.0xyz'],
+    [`${'x'.repeat(63)}.example`],
+    [long],
+    [`${long}.`, long],
+  ]
+  for (const [value, name = value] of rows) {
+    test(`${JSON.stringify(value.slice(0, 40))} as ${name.slice(0, 40)}`, () => {
+      expect(isAddress(value)).toBe(false)
+      expect(parseName(value)).toEqual({ ok: true, host: name })
+    })
+  }
+})
+
+describe('parseName() refuses', () => {
+  const neither = 'must be an IP address or a DNS name'
+  const letters = 'must hold only letters, digits, dashes and dots (RFC 1123)'
+  const rows: readonly [value: string, rule: string][] = [
+    ['10.0.0.300', neither],
+    ['10.0.0.300.', neither],
+    ['010.0.0.1', neither],
+    ['1.2.3', neither],
+    ['167772161', neither],
+    ['0x0a000001', neither],
+    ['db.example.0x1', neither],
+    ['db.example.com:5432', neither],
+    ['http://db.example.com', neither],
+    ['db.example.com/path', neither],
+    ['db.example.com,dr.example.com', neither],
+    ['db.example.com dr.example.com', neither],
+    ['[fd00::1]', neither],
+    ['1.2.3.4%eth0', neither],
+    ['', neither],
+    ['db', 'must be a full DNS name: search domains are not tried'],
+    ['localhost', 'must be a full DNS name: search domains are not tried'],
+    ['my_db.example.com', 'must not hold an underscore'],
+    ['.', letters],
+    ['.db.example.com', letters],
+    ['db..example.com', letters],
+    ['db.example.com..', letters],
+    ['*.example.com', letters],
+    ['-db.example.com', letters],
+    ['db-.example.com', letters],
+    ['bücher.example', letters],
+    ['$(reboot).example', letters],
+    ['db.example.com\u0000', letters],
+    [`${'x'.repeat(64)}.example`, letters],
+    [`${'a.'.repeat(126)}ab`, 'must not be longer than 253 characters'],
+  ]
+  for (const [value, rule] of rows) {
+    test(`${JSON.stringify(value.slice(0, 40))}, as it ${rule}`, () => {
+      const message = `Cannot use host "${shownHost(value)}" as it ${rule}`
+      expect(parseName(value)).toEqual({ ok: false, message })
+    })
+  }
+})
+
+test('targetText() tells the name that led to an address', () => {
+  expect(targetText({ host: 'fd00::1', port: 80 })).toBe('[fd00::1]:80')
+  expect(targetText({ host: '10.0.0.1', port: 80, name: 'db.test' })).toBe('10.0.0.1:80 of db.test')
 })
 
 describe('canonicalAddress()', () => {

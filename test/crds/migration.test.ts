@@ -152,11 +152,11 @@ describe('planMove()', () => {
   })
 
   test('says what is lost, what cannot be published, and that it was being deleted', () => {
-    const spec = { ...OLD_SPEC, hosts: ['10.0.0.1', 'db.internal'], timeoutSeconds: 3 }
+    const spec = { ...OLD_SPEC, hosts: ['10.0.0.1', 'db_internal'], timeoutSeconds: 3 }
     const migration = move({ old: old({ deletionTimestamp: '2026-11-26T00:00:00Z' }, spec) })
     expect(migration.ok && migration.notes).toEqual([
       'spec.timeoutSeconds is left out: ports have their own, look at them',
-      'spec.ports[0].hosts[1]: Cannot use host "db.internal" as it must be an IP address',
+      'spec.ports[0].hosts[1]: Cannot use host "db_internal" as it must not hold an underscore',
       'It was being deleted and lives on; delete the new one if that was meant',
     ])
   })

@@ -10,7 +10,7 @@ import {
   statusOf,
 } from '../../crds/status.ts'
 import { type Health, seed } from '../../probes/health.ts'
-import { only, planFor } from './fixtures.ts'
+import { noNames, only, planFor } from './fixtures.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 22, 20, 3, 28, 999)
 const NOW = '2026-11-22T20:03:28Z'
@@ -35,6 +35,7 @@ const calm: Observed = {
   issues: [],
   hosts: plan.targets.map((target) => ({ target, health: well })),
   refused: [],
+  names: noNames,
   ports: plan.ports,
   clusterIP: '10.96.0.10',
   service: { ok: true },
@@ -53,7 +54,9 @@ function observed(more: Partial<Observed>): Observed {
   return { ...calm, ...more }
 }
 
-const [refusedHost] = planFor({ ports: [{ name: 'a', port: 80, hosts: ['db.internal'] }] }).refused
+const [refusedHost] = planFor({
+  ports: [{ name: 'a', port: 80, hosts: ['db_1.internal'] }],
+}).refused
 const refused = refusedHost ? [refusedHost] : []
 
 function conditionOf(status: Status, type: string) {
@@ -222,7 +225,7 @@ describe('statusOf() tells in its conditions', () => {
       'which host was refused',
       'Initialized',
       { refused },
-      'spec.ports[0].hosts[0]: Cannot use host "db.internal" as it must be an IP address',
+      'spec.ports[0].hosts[0]: Cannot use host "db_1.internal" as it must not hold an underscore',
     ],
     [
       'that it was refused, once more',
@@ -314,6 +317,96 @@ describe('statusOf() tells in its conditions', () => {
   })
 })
 
+describe('statusOf() tells of names', () => {
+  const [servicePort] = plan.ports
+  if (!servicePort) throw new Error('no port')
+  const some = { ...noNames, total: 2 }
+  const absent = { name: 'x.test', servicePort, targetPort: 80, reason: 'dns NXDOMAIN' }
+  const trouble = { name: 'y.test', reason: 'dns timeout' }
+  const rows: readonly [
+    name: string,
+    names: Observed['names'],
+    told: readonly [string, string, string],
+  ][] = [
+    ['that are resolved', some, ['True', 'Resolved', 'All names are resolved']],
+    [
+      'of which nothing was heard',
+      { ...some, unasked: ['y.test', 'x.test'] },
+      ['Unknown', 'Resolving', 'No answer yet about x.test, y.test'],
+    ],
+    [
+      'without an address',
+      { ...some, unresolved: [absent] },
+      ['False', 'NoAddress', 'No address for x.test (dns NXDOMAIN)'],
+    ],
+    [
+      'whose addresses are only kept',
+      { ...some, troubles: [trouble] },
+      ['False', 'LookupFailing', 'The last addresses are kept of y.test (dns timeout)'],
+    ],
+    [
+      'of both sorts',
+      { ...some, unresolved: [absent], troubles: [trouble] },
+      [
+        'False',
+        'NoAddress',
+        'No address for x.test (dns NXDOMAIN); The last addresses are kept of y.test (dns timeout)',
+      ],
+    ],
+    [
+      'with too many addresses',
+      { ...some, leftOut: new Map([['x.test', 6]]) },
+      [
+        'True',
+        'AddressesLeftOut',
+        'All names are resolved; addresses left out, as there are too many: 6 of x.test',
+      ],
+    ],
+  ]
+  for (const [name, names, [status, reason, message]] of rows) {
+    test(`${name}: ${status}, ${reason}`, () => {
+      const { conditions } = statusOf(observed({ names }), undefined, SINCE_MS)
+      const condition = conditions.find(({ type }) => type === 'NamesResolved')
+      expect(condition).toMatchObject({ status, reason, message })
+    })
+  }
+
+  test('in no condition where there are none', () => {
+    const { conditions } = statusOf(observed({}), undefined, SINCE_MS)
+    expect(conditions.map(({ type }) => type)).not.toContain('NamesResolved')
+  })
+
+  test('as before a restart until something is heard', () => {
+    const before = statusOf(
+      observed({ names: { ...some, troubles: [trouble] } }),
+      undefined,
+      SINCE_MS,
+    )
+    const names = { ...some, unasked: ['y.test'] }
+    expect(statusOf(observed({ names }), before, SINCE_MS + 60_000)).toEqual(before)
+  })
+
+  test('as hosts that are out where there is no address', () => {
+    const status = statusOf(
+      observed({ names: { ...some, unresolved: [absent] } }),
+      undefined,
+      SINCE_MS,
+    )
+    expect(status).toMatchObject({ phase: 'UnHealthy', ready: '3/4' })
+    const row = {
+      port: 'a',
+      host: 'x.test',
+      targetPort: 80,
+      healthy: false,
+      reason: 'dns NXDOMAIN',
+    }
+    expect(status.hosts[0]).toEqual(row)
+    expect(status.conditions.find(({ type }) => type === 'Ready')).toMatchObject({
+      message: '3 of 4 hosts are healthy; out: a x.test:80 (dns NXDOMAIN)',
+    })
+  })
+})
+
 describe('statusOf() lists hosts', () => {
   test('those that are out first, then by port, address and targetPort', () => {
     const { targets } = planFor({
@@ -335,7 +428,7 @@ describe('statusOf() lists hosts', () => {
       ),
     ).toEqual([
       '- a 10.0.0.2 80',
-      '- a db.internal 80',
+      '- a db_1.internal 80',
       '- b 10.0.0.3 1',
       '+ a 10.0.0.1 80',
       '+ b 10.0.0.1 1',
@@ -360,10 +453,11 @@ describe('statusOf() lists hosts', () => {
     const [row] = statusOf(observed({ refused }), undefined, NOW_MS).hosts
     expect(row).toEqual({
       port: 'a',
-      host: 'db.internal',
+      host: 'db_1.internal',
       targetPort: 80,
       healthy: false,
-      reason: 'spec.ports[0].hosts[0]: Cannot use host "db.internal" as it must be an IP address',
+      reason:
+        'spec.ports[0].hosts[0]: Cannot use host "db_1.internal" as it must not hold an underscore',
     })
   })
 

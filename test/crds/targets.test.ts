@@ -186,7 +186,7 @@ describe('planOf() refuses a bad host', () => {
   test('and keeps the good ones around it', () => {
     const { ports, targets, refused } = planFor({
       ports: [
-        { name: 'a', port: 80, targetPort: 8080, hosts: ['10.0.0.1', 'db.internal', '10.0.0.2'] },
+        { name: 'a', port: 80, targetPort: 8080, hosts: ['10.0.0.1', 'db_1.internal', '10.0.0.2'] },
         { name: 'b', port: 81, hosts: ['10.0.0.3'] },
       ],
     })
@@ -195,9 +195,9 @@ describe('planOf() refuses a bad host', () => {
       {
         servicePort: ports[0] ?? { name: '', protocol: 'TCP', port: 0, targetPort: 0 },
         targetPort: 8080,
-        host: 'db.internal',
+        host: 'db_1.internal',
         message:
-          'spec.ports[0].hosts[1]: Cannot use host "db.internal" as it must be an IP address',
+          'spec.ports[0].hosts[1]: Cannot use host "db_1.internal" as it must not hold an underscore',
       },
     ])
   })

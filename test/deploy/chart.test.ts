@@ -107,6 +107,8 @@ function describeRendered(): void {
           '--leader-elect-name=endpoints-operator',
           '--maxconcurrent=2',
           '--v=4',
+          '--publish=slices',
+          '--dns-servers=10.0.0.53,[fd00::53]:5353',
           '--log-format=json',
         ],
       })

@@ -8,6 +8,7 @@ import { desiredService, readService, serviceDrift } from '../../crds/service.ts
 import { readStatus, statusOf } from '../../crds/status.ts'
 import { planOf } from '../../crds/targets.ts'
 import { seed } from '../../probes/health.ts'
+import { noNames } from '../crds/fixtures.ts'
 import type { Random } from '../random.ts'
 import { forCases } from './cases.ts'
 
@@ -47,6 +48,7 @@ test('random specs never throw, and what comes of them is bounded, stable and bl
       issues: [],
       hosts,
       refused: plan.refused,
+      names: noNames,
       ports: plan.ports,
       clusterIP: undefined,
       service: { ok: true },

@@ -3,6 +3,7 @@
 // quiet again, what is published is what is true.
 
 import { expect, test } from 'bun:test'
+import { createLookup } from '../../dns/lookup.ts'
 import { createClient } from '../../k8s/client.ts'
 import { loadConfig } from '../../k8s/config.ts'
 import { startController } from '../../k8s/controller.ts'
@@ -78,6 +79,7 @@ async function tell(random: Random): Promise<string[]> {
     log: silent,
     policy: { allowLoopback: false },
     publish: 'auto',
+    lookup: createLookup(() => []),
     concurrency: 4,
     inFlightMax: 64,
     instance: 'fuzz',

@@ -1,5 +1,6 @@
 // One world with one operator in it, and a recording of everything that happens there.
 
+import { type NameServer, startNameServer } from '../dns/name-server.ts'
 import { type Api, createApi } from './api.ts'
 import { type Operator, startOperator } from './operator.ts'
 import { type Recording, startRecording } from './recording.ts'
@@ -8,6 +9,8 @@ import type { World } from './world.ts'
 export type Session = {
   readonly world: World
   readonly api: Api
+  /** The only name server that the operator asks. */
+  readonly nameServer: NameServer
   readonly recordings: {
     readonly clusterendpoints: Recording
     readonly services: Recording
@@ -31,8 +34,10 @@ export type Ending = { readonly code: number; readonly ms: number }
 /** Starts an operator in `world`, which is stopped along with the session. */
 export async function startSession(world: World): Promise<Session> {
   const api = createApi(world)
+  const nameServer = await startNameServer('127.0.0.1')
+  const usual = [...world.operatorArgs, `--dns-servers=${nameServer.address}`]
   const start = (args: readonly string[] = []) =>
-    startOperator(world.operatorKubeconfig, [...world.operatorArgs, ...args])
+    startOperator(world.operatorKubeconfig, [...usual, ...args])
   const recordings = {
     clusterendpoints: await startRecording(world, api, 'clusterendpoints'),
     services: await startRecording(world, api, 'services'),
@@ -44,6 +49,7 @@ export async function startSession(world: World): Promise<Session> {
   return {
     world,
     api,
+    nameServer,
     recordings,
     operator: () => operator,
     restart: async (meanwhile = async () => {}, args = []) => {
@@ -57,6 +63,7 @@ export async function startSession(world: World): Promise<Session> {
     stop: async () => {
       await operator.stop()
       await Promise.all(Object.values(recordings).map((recording) => recording.stop()))
+      nameServer.kill()
       await world.stop()
     },
   }

@@ -12,6 +12,7 @@ import { hostileCases } from './cases/hostile.ts'
 import { importingCases } from './cases/importing.ts'
 import { invalidEditCases } from './cases/invalid-edits.ts'
 import { movingCases } from './cases/moving.ts'
+import { nameCases } from './cases/names.ts'
 import { portCases } from './cases/ports.ts'
 import { refusalCases } from './cases/refusals.ts'
 import { repairCases } from './cases/repair.ts'
@@ -47,6 +48,7 @@ const everything: readonly Cases[] = [
   importingCases,
   movingCases,
   portCases,
+  nameCases,
   restartCases,
   restCases,
   blackholeCases,

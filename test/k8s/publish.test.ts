@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createLookup } from '../../dns/lookup.ts'
 import { createClient } from '../../k8s/client.ts'
 import { loadConfig } from '../../k8s/config.ts'
 import { startController } from '../../k8s/controller.ts'
@@ -45,7 +46,7 @@ async function startOperator(
   const controller = startController({
     client: createClient(config, { userAgent: 'endpoints-operator/test' }),
     ...{ log, signal, publish, attempt, policy: { allowLoopback: false } },
-    ...{ concurrency: 2, inFlightMax: 10, instance: 'test' },
+    ...{ lookup: createLookup(() => []), concurrency: 2, inFlightMax: 10, instance: 'test' },
   })
   const led = controller.synced.then(() => controller.lead({ signal, mayWrite: () => true }))
   return {

@@ -7,6 +7,8 @@ import type { Transition } from '../../k8s/events.ts'
 import { Resource, readSeen } from '../../k8s/resource.ts'
 import { Scheduler } from '../../probes/scheduler.ts'
 import { failed, type Outcome, ok } from '../../probes/target.ts'
+import { addresses, failing, nothing } from '../dns/answers.ts'
+import { scriptedResolver } from '../dns/scripted-resolver.ts'
 import { eventually, throughout } from '../integration/eventually.ts'
 
 const schedulers: Scheduler[] = []
@@ -64,15 +66,17 @@ function watched(seen: ReturnType<typeof cep>) {
     },
   })
   schedulers.push(scheduler)
+  const names = scriptedResolver()
   const resource = new Resource(seen, {
     scheduler,
+    resolver: names.resolver,
     policy: { allowLoopback: false },
     onNews: () => news++,
     onAttempt: () => {},
     onTransition: (transition) => told.push(transition),
   })
   const healthy = () => resource.healthyTargets.map(({ host }) => host).sort()
-  return { resource, outcomes, attempts, told, healthy, news: () => news }
+  return { resource, names, outcomes, attempts, told, healthy, news: () => news }
 }
 
 const A = '10.0.0.1'
@@ -279,5 +283,87 @@ describe.concurrent('what it tells', () => {
     await throughout(1_300, () => {})
     expect([attempts.length, news(), told.length]).toEqual([attemptsBefore, newsBefore, toldBefore])
     expect([...resource.counters]).toEqual([])
+  })
+})
+
+describe.concurrent('a name among the hosts', () => {
+  const DB = 'db.example.com'
+
+  test('is waited for, and what it leads to is probed', async () => {
+    const seen = cep([DB])
+    const { resource, names, healthy } = watched(seen)
+    resource.adopt(undefined)
+    expect(resource.isFirstRoundIn).toBe(false)
+    expect(names.watched()).toEqual([DB])
+    names.tell(DB, addresses(A, B))
+    await eventually(2_000, () => {
+      resource.update(seen, undefined)
+      expect(healthy()).toEqual([A, B])
+    })
+    expect(resource.isFirstRoundIn).toBe(true)
+  })
+
+  test('that another resource asked for before leads there at once', async () => {
+    const { resource, names, healthy } = watched(cep([DB]))
+    names.know(DB, addresses(A))
+    resource.adopt(undefined)
+    await eventually(2_000, () => expect(healthy()).toEqual([A]))
+  })
+
+  test('is watched no longer when the spec has it no more, and its hosts are not probed', async () => {
+    const { resource, names, healthy } = watched(cep([DB, B]))
+    names.know(DB, addresses(A))
+    resource.adopt(undefined)
+    await eventually(2_000, () => expect(healthy()).toEqual([A, B]))
+    resource.update(cep([B], {}, 2), undefined)
+    expect(names.watched()).toEqual([])
+    expect(healthy()).toEqual([B])
+    resource.stop()
+  })
+
+  test('keeps the addresses that its status tells of while no name server says anything', async () => {
+    const row = { port: 'http', host: A, name: DB, targetPort: 80, healthy: true }
+    const seen = cep([DB], {}, 1, {
+      phase: 'Healthy',
+      hosts: [{ ...row, since: '2026-11-22T12:00:00Z' }],
+    })
+    const { resource, names, healthy } = watched(seen)
+    resource.adopt(live(A, B))
+    expect(healthy()).toEqual([A])
+    for (let times = 0; times < 5; times++) {
+      names.tell(DB, failing())
+      resource.update(seen, live(A))
+    }
+    expect(healthy()).toEqual([A])
+    expect(resource.names.troubles).toEqual([{ name: DB, reason: 'dns timeout' }])
+    names.tell(DB, nothing())
+    names.tell(DB, nothing())
+    await eventually(2_000, () => {
+      resource.update(seen, live(A))
+      expect(healthy()).toEqual([])
+    })
+    expect(resource.names.unresolved).toMatchObject([{ name: DB, reason: 'dns NXDOMAIN' }])
+  })
+
+  test('is urgent while all its addresses are out, and not before they were asked', async () => {
+    const seen = cep([DB], { failureThreshold: 1 })
+    const { resource, names, outcomes, healthy } = watched(seen)
+    names.know(DB, addresses(A, B))
+    outcomes.set(A, down)
+    outcomes.set(B, 'never')
+    resource.adopt(undefined)
+    resource.update(seen, undefined)
+    expect(names.urgent()).toEqual([])
+    outcomes.set(B, down)
+    await eventually(4_000, () => {
+      resource.update(seen, undefined)
+      expect(names.urgent()).toEqual([DB])
+    })
+    outcomes.set(B, ok)
+    await eventually(4_000, () => {
+      resource.update(seen, undefined)
+      expect(healthy()).toEqual([B])
+      expect(names.urgent()).toEqual([])
+    })
   })
 })

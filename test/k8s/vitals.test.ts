@@ -26,6 +26,7 @@ function controllerOf(
     lead: async () => {},
     resources: () => [],
     schedulerStats: () => scheduler,
+    resolverStats: () => ({ names: 6, failing: 2, inFlight: 1, told: 7, failed: 3 }),
     queueStats: () => ({ pending: 5, running: 0 }),
     reflectors: Object.fromEntries(
       Object.entries(states).map(([name, state]) => [

@@ -21,13 +21,14 @@ export function http(
 
 /** One attempt through the table of probers, aborted after `timeoutMs` unless a signal is given. */
 export async function ask(
-  { host, port }: Address,
+  { host, port, name }: Address,
   probe: Probe,
   until: number | AbortSignal = 5_000,
 ): Promise<Outcome> {
   const target = {
     ...{ key: 'k', host, port, probe, timeoutMs: 5_000, periodMs: 10_000, fastPeriodMs: 1_000 },
     ...{ successThreshold: 1, failureThreshold: 3 },
+    ...(name === undefined ? {} : { name }),
   }
   if (typeof until !== 'number') return await attempt(target, until)
   const controller = new AbortController()

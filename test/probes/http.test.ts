@@ -445,6 +445,38 @@ describe('a redirect', () => {
   })
 })
 
+describe('a host that was found by a name', () => {
+  const name = 'db.example.com'
+  const HOST_BY_NAME = `Host: ${name}:$PORT`
+  async function exchangeByName(probe: Probe, answers: readonly string[] = [OK]) {
+    const backend = await startScriptedHttp({ ...LOOPBACK, answers })
+    const { host, port } = backend
+    const outcome = await ask({ host, port, name }, probe)
+    await backend.kill()
+    return { outcome, requests: backend.requests() }
+  }
+
+  test('is asked for it', async () => {
+    const { outcome, requests } = await exchangeByName(http('/'))
+    expect(outcome).toEqual(ok)
+    expect(requests).toEqual([request('/', HOST_BY_NAME, AGENT, ACCEPT, CLOSE)])
+  })
+
+  test('is asked for what a Host header says, if there is one', async () => {
+    const { requests } = await exchangeByName(http('/', [['Host', 'other.internal']]))
+    expect(requests).toEqual([request('/', 'Host: other.internal', AGENT, ACCEPT, CLOSE)])
+  })
+
+  test('is asked again where it redirects to its own name, and not where it names another', async () => {
+    const to = (location: string) => `HTTP/1.1 302 Found\r\nLocation: ${location}\r\n\r\n`
+    const own = await exchangeByName(http('/'), [to(`http://${name}:$PORT/on`), OK])
+    expect(own.requests).toHaveLength(2)
+    const other = await exchangeByName(http('/'), [to('http://other.internal:$PORT/on'), OK])
+    expect(other.outcome).toEqual(ok)
+    expect(other.requests).toHaveLength(1)
+  })
+})
+
 describe('https', () => {
   test('takes a self-signed certificate for another name', async () => {
     const { outcome, requests } = await exchange(http('/', [], 'https'), [OK], { tls: true })
@@ -465,6 +497,22 @@ describe('https', () => {
     expect(hello).toStartWith('\x16\x03') // a TLS handshake
     expect(hello).not.toContain('db.internal')
     expect(hello).not.toContain('127.0.0.1')
+    await backend.kill()
+  })
+
+  test('names the server by which the host was found, whatever the Host header', async () => {
+    const { promise, resolve } = Promise.withResolvers<Uint8Array>()
+    const backend = await startTcp(LOOPBACK, (socket) => {
+      socket.once('data', (hello: Uint8Array) => {
+        resolve(hello)
+        socket.destroy()
+      })
+    })
+    const target = { host: backend.host, port: backend.port, name: 'db.example.com' }
+    await ask(target, http('/', [['Host', 'other.internal']], 'https'))
+    const hello = Buffer.from(await promise).toString('latin1')
+    expect(hello).toContain('db.example.com')
+    expect(hello).not.toContain('other.internal')
     await backend.kill()
   })
 

@@ -1,5 +1,6 @@
 // The real controller with a listener that throws: the log, at the first attempt. Argument: a kubeconfig.
 
+import { createLookup } from '../../dns/lookup.ts'
 import { createClient } from '../../k8s/client.ts'
 import { loadConfig } from '../../k8s/config.ts'
 import { startController } from '../../k8s/controller.ts'
@@ -11,6 +12,7 @@ async function main(kubeconfig: string): Promise<void> {
   const log = { ...createLog({ format: 'text', verbosity: 0 }), debug: brokenListener }
   const controller = startController({
     ...{ client, log, signal, policy: { allowLoopback: true }, publish: 'auto' },
+    ...{ lookup: createLookup(() => []) },
     ...{ concurrency: 1, inFlightMax: 10, instance: 'crash' },
   })
   await controller.lead({ signal, mayWrite: () => true })

@@ -74,6 +74,7 @@ function controllerWith(
     lead: async () => {},
     resources: () => [],
     schedulerStats: typeof stats === 'function' ? stats : () => stats,
+    resolverStats: () => ({ names: 0, failing: 0, inFlight: 0, told: 0, failed: 0 }),
     queueStats: () => ({ pending: 0, running: 0 }),
     reflectors,
   }

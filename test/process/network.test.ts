@@ -4,11 +4,11 @@ import { afterEach, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { startHttp } from '../backends/http.ts'
 import { startUdp } from '../backends/udp.ts'
+import { startNameServer } from '../dns/name-server.ts'
 import { eventually, throughout } from '../integration/eventually.ts'
 import { Heartbeat } from './arrivals.ts'
 import { STRICT, startFleet } from './fleet.ts'
 import { describeInside } from './inside.ts'
-import { startNameServer } from './name-server.ts'
 import { report } from './report.ts'
 import { Scene } from './scene.ts'
 import { statusOf } from './spawn.ts'
@@ -120,18 +120,19 @@ describeInside('a network that fails', import.meta.path, () => {
   test(
     'a name server that falls silent costs probes nothing, and the API server only while it lasts',
     async () => {
-      using names = await startNameServer('10.33.40.153')
+      using names = await startNameServer('10.33.40.153', 53)
+      names.zone.set(NAME, { a: ['127.0.0.1'] })
       await using scene = await Scene.open({ kubeconfig: byName, prefix: RESOLVED_BY_TEST })
-      expect(names.questions()).toBeGreaterThan(0)
+      expect(names.questions().length).toBeGreaterThan(0)
       const fleet = await startFleet(scene, { count: FLEET, periodSeconds: 1 })
       const victims = await startVictims(scene)
       await eventually(20_000, () => expect(scene.published.size).toBe(FLEET + 1))
 
-      names.isSilent = true
-      const asked = names.questions()
+      names.fault = 'silent'
+      const asked = names.questions().length
       // Every connection is gone, and what was known of the name is too old.
       scene.server.pause()
-      await eventually(10_000, () => expect(names.questions()).toBeGreaterThan(asked))
+      await eventually(10_000, () => expect(names.questions().length).toBeGreaterThan(asked))
       scene.server.resume()
       const silentMs = performance.now()
       using heartbeat = new Heartbeat()
@@ -142,12 +143,12 @@ describeInside('a network that fails', import.meta.path, () => {
         expect(scene.published.losses).toEqual([])
       })
       const lateMs = fleet.arrivals.worstLatenessMs(1_000, silentMs, performance.now())
-      names.isSilent = false
+      names.fault = undefined
       const spokeMs = performance.now()
       const { outMs, inMs } = await seen
       report('a silent name server', {
         lateMs,
-        questions: names.questions() - asked,
+        questions: names.questions().length - asked,
         seenMs: Math.max(outMs, inMs) - (spokeMs - silentMs),
       })
       expect(lateMs).toBeLessThan(200 + heartbeat.forgivenMs)

@@ -189,7 +189,7 @@ export function defectCases(session: () => Session): void {
       const [{ port } = { port: 0 }] = await sandbox.startOnEach('tcp', hosts)
       const [first, second] = hosts
       await sandbox.create('db', {
-        ports: [tcpPort('sql', port, [first, 'db.internal', second])],
+        ports: [tcpPort('sql', port, [first, 'db_1.internal', second])],
       })
       await sandbox.eventually(SOON_MS, () => {
         expect(sandbox.published('db')).toEqual([
@@ -198,10 +198,10 @@ export function defectCases(session: () => Session): void {
         ])
         expect(sandbox.status('db')).toMatchObject({ phase: 'UnHealthy', ready: '2/3' })
         expect(sandbox.status('db')?.hosts[0]).toMatchObject({
-          host: 'db.internal',
+          host: 'db_1.internal',
           healthy: false,
           reason:
-            'spec.ports[0].hosts[1]: Cannot use host "db.internal" as it must be an IP address',
+            'spec.ports[0].hosts[1]: Cannot use host "db_1.internal" as it must not hold an underscore',
         })
       })
     },
