@@ -24,7 +24,8 @@ export type Check = {
 export type Attempt = { readonly outcome: Outcome; readonly durationMs: number }
 
 export type SchedulerOptions = {
-  readonly attempt: (target: Target, signal: AbortSignal) => Promise<Outcome>
+  /** `isSettled`: the last outcome that counted was ok. */
+  readonly attempt: (target: Target, signal: AbortSignal, isSettled: boolean) => Promise<Outcome>
   /** Most attempts at once; each holds a file descriptor. */
   readonly inFlightMax: number
   /** A clock that never goes back, milliseconds. */
@@ -244,7 +245,11 @@ export class Scheduler {
   /** What the prober says. One that rejects is broken: that says nothing about the host. */
   async #attempt({ check, controller }: Running): Promise<Outcome> {
     try {
-      return await this.#options.attempt(check.target, controller.signal)
+      return await this.#options.attempt(
+        check.target,
+        controller.signal,
+        check.health.last === 'ok',
+      )
     } catch (error) {
       return unknown(`the prober broke (${error instanceof Error ? error.name : typeof error})`)
     }
