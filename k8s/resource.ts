@@ -11,8 +11,8 @@ import { isPublished, type LiveEndpoints } from '../crds/endpoints.ts'
 import { type HostPolicy, hostPort } from '../crds/hosts.ts'
 import { readStatus, rowOf, type Status, type SyncState } from '../crds/status.ts'
 import { type HostTarget, isSameQuestion, type Plan, planOf } from '../crds/targets.ts'
-import { seed } from '../probes/health.ts'
-import type { Attempt, Check, Scheduler } from '../probes/scheduler.ts'
+import { type Health, isInDoubt, seed } from '../probes/health.ts'
+import { type Attempt, type Check, type Scheduler, TICK_MS } from '../probes/scheduler.ts'
 import type { Transition } from './events.ts'
 import { countAttempt, newCounters, type ProbeCounters } from './metrics.ts'
 import { isNewer } from './versions.ts'
@@ -38,6 +38,15 @@ const SETTLE_EDIT_MS = 500
 const SETTLE_ADOPTED_MAX_MS = 10_000
 /** Milliseconds between two passes at least: many hosts that go one after another are a few writes. */
 const WRITE_GAP_MS = 250
+/**
+ * Milliseconds that a change waits at most for the siblings that may change with it. They are asked at the
+ * same moment, so that what is dead with it has mostly said so by then.
+ */
+const SIBLINGS_MS = 250
+/** Milliseconds until a sibling must be heard again to be waited for: two ticks. */
+const SIBLINGS_SOON_MS = 100
+/** Milliseconds between two looks at them. */
+const SIBLINGS_STEP_MS = 25
 /** Transitions kept for the next Event. */
 const TRANSITIONS_MAX = 1_000
 
@@ -66,6 +75,10 @@ export class Resource {
   #written: { readonly resourceVersion: string; readonly status: Status | undefined } | undefined
   #settleAtMs = 0
   #publishedMs = Number.NEGATIVE_INFINITY
+  /** Until when the other hosts are not asked again because of one. */
+  #calmUntilMs = Number.NEGATIVE_INFINITY
+  /** The first change that is not published yet: when it came, and the verdict that it ended. */
+  #turned: { readonly atMs: number; readonly from: Health['verdict'] } | undefined
 
   /** How the last attempts to write went, for the status. */
   service: SyncState
@@ -124,17 +137,19 @@ export class Resource {
 
   /**
    * Milliseconds until it may be published: 0 as soon as all new hosts have answered or had their time,
-   * and it was not published just now.
+   * no host is about to follow one that has turned, and it was not published just now.
    */
   settleInMs(): number {
     const nowMs = performance.now()
     const settleMs = this.isFirstRoundIn ? 0 : this.#settleAtMs - nowMs
-    return Math.max(0, settleMs, this.#publishedMs + WRITE_GAP_MS - nowMs)
+    const siblingsMs = this.#siblingsInMs(nowMs)
+    return Math.max(0, settleMs, siblingsMs, this.#publishedMs + WRITE_GAP_MS - nowMs)
   }
 
   /** Notes that a pass over it may have written. */
   notePublished(): void {
     this.#publishedMs = performance.now()
+    this.#turned = undefined
   }
 
   /**
@@ -251,11 +266,41 @@ export class Resource {
     const { health } = check
     const isOut = health.verdict === 'unhealthy'
     const hasTurned = health.verdict !== before.verdict
+    if (hasTurned) this.#turned ??= { atMs: performance.now(), from: before.verdict }
+    if (contradicts(before, health)) this.#askSiblings(before.verdict, target.periodMs)
     if (hasTurned || (isFirst && isOut && !isTold)) {
       this.#remember({ target, isHealthy: !isOut, reason: health.reason })
     }
     const isRoundIn = isFirst && this.#awaiting.size === 0
     if (hasTurned || isRoundIn || health.reason !== before.reason) this.#options.onNews()
+  }
+
+  /**
+   * What fails often fails together. When a settled host says the opposite of its verdict, the settled
+   * ones of the same verdict are asked at once, at most once a period: those that went with it then
+   * reach their thresholds together with it, and leave in one write.
+   */
+  #askSiblings(verdict: Health['verdict'], periodMs: number): void {
+    const nowMs = performance.now()
+    if (nowMs < this.#calmUntilMs) return
+    this.#calmUntilMs = nowMs + periodMs
+    const siblings: Check[] = []
+    for (const { check } of this.#hosts.values()) {
+      const { health } = check
+      if (health.verdict === verdict && !isInDoubt(health)) siblings.push(check)
+    }
+    this.#options.scheduler.hurry(siblings)
+  }
+
+  /** Milliseconds to wait for hosts that may turn the same way with the answer that is on its way. */
+  #siblingsInMs(nowMs: number): number {
+    const turned = this.#turned
+    if (turned === undefined || nowMs >= turned.atMs + SIBLINGS_MS) return 0
+    for (const { check } of this.#hosts.values()) {
+      if (check.health.verdict === turned.from && isAboutToTurn(check, nowMs))
+        return SIBLINGS_STEP_MS
+    }
+    return 0
   }
 
   #remember(transition: Transition): void {
@@ -282,6 +327,20 @@ export class Resource {
   #settleWithin(ms: number): void {
     this.#settleAtMs = performance.now() + Math.min(ms, SETTLE_ADOPTED_MAX_MS)
   }
+}
+
+/** Whether a host of which all was clear has said the opposite. */
+function contradicts(before: Health, after: Health): boolean {
+  return !isInDoubt(before) && (after.last === 'ok') !== (before.verdict === 'healthy')
+}
+
+/** Whether its next answer can turn it: it is being asked, or is in doubt and will be very soon. */
+function isAboutToTurn({ health, target, isBusy, slot }: Check, nowMs: number): boolean {
+  const { successThreshold, failureThreshold } = target
+  const needed = health.verdict === 'healthy' ? failureThreshold : successThreshold
+  const isDoubted = isInDoubt(health)
+  const isSoon = slot !== undefined && slot * TICK_MS <= nowMs + SIBLINGS_SOON_MS
+  return (isDoubted ? health.run : 0) + 1 >= needed && (isBusy || (isDoubted && isSoon))
 }
 
 /** Two ports of a resource may ask the same host the same: they share one series. */

@@ -2,7 +2,7 @@
 
 import { type Dialer, dialFreely, dialQuickly, mayDialQuickly, type Write } from './dialers.ts'
 import { connectFailure, transferFailure } from './local.ts'
-import { type Address, failed, type Outcome, unknown } from './target.ts'
+import { type Address, type AttemptSignal, failed, type Outcome, unknown } from './target.ts'
 
 /** Where to connect, and how. */
 export type Way = Address & {
@@ -28,7 +28,7 @@ export type Talk = {
  */
 export function converse<T>(
   way: Way,
-  signal: AbortSignal,
+  signal: AttemptSignal,
   talk: (done: (value: T | Outcome) => void) => Talk,
 ): Promise<T | Outcome> {
   if (signal.aborted) return Promise.resolve(unknown('aborted'))

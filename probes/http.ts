@@ -7,6 +7,7 @@ import { hostHeader, requestBytes } from './http-request.ts'
 import { type ResponseHead, responseReader } from './http-response.ts'
 import {
   type Address,
+  type AttemptSignal,
   failed,
   type HttpHeader,
   type Outcome,
@@ -100,7 +101,7 @@ function exchange(
   way: Way,
   hop: Hop,
   headers: readonly HttpHeader[],
-  signal: AbortSignal,
+  signal: AttemptSignal,
 ): Promise<ResponseHead | Outcome> {
   const request = requestBytes({ ...hop, headers })
   if ('refused' in request) return Promise.resolve(failed(request.refused))

@@ -4,6 +4,7 @@ import { probeGrpc } from './grpc.ts'
 import { probeHttp } from './http.ts'
 import {
   type Address,
+  type AttemptSignal,
   type Outcome,
   ok,
   type Probe,
@@ -29,7 +30,11 @@ export const probers: { readonly [K in ProbeKind]: Prober<ProbeOfKind[K]> } = {
  * rejects for what the target did. A target without a probe is `ok` without being asked. `isSettled`: see
  * `Prober`.
  */
-export function attempt(target: Target, signal: AbortSignal, isSettled = false): Promise<Outcome> {
+export function attempt(
+  target: Target,
+  signal: AttemptSignal,
+  isSettled = false,
+): Promise<Outcome> {
   if (target.probe === undefined) return Promise.resolve(ok)
   return run(target, target.probe, signal, isSettled)
 }
@@ -37,7 +42,7 @@ export function attempt(target: Target, signal: AbortSignal, isSettled = false):
 function run<K extends ProbeKind>(
   address: Address,
   probe: ProbeOfKind[K] & { readonly kind: K },
-  signal: AbortSignal,
+  signal: AttemptSignal,
   isSettled: boolean,
 ): Promise<Outcome> {
   return probers[probe.kind](address, probe, signal, isSettled)

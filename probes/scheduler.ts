@@ -1,9 +1,10 @@
 // The tick scheduler: one timer for all targets. It decides when to attempt, bounds how many attempts
 // run at once, ends those that are late, and distrusts what happened while the process stood still.
 
+import { Abortion } from './abortion.ts'
 import { type Health, observe, seed } from './health.ts'
 import { dueAfterStallMs, nextDueMs, phaseOf } from './schedule.ts'
-import { failed, type Outcome, type Target, unknown } from './target.ts'
+import { type AttemptSignal, failed, type Outcome, type Target, unknown } from './target.ts'
 import { Wheel } from './wheel.ts'
 
 /** One target under watch. Read it freely; only the scheduler writes it. */
@@ -25,7 +26,7 @@ export type Attempt = { readonly outcome: Outcome; readonly durationMs: number }
 
 export type SchedulerOptions = {
   /** `isSettled`: the last outcome that counted was ok. */
-  readonly attempt: (target: Target, signal: AbortSignal, isSettled: boolean) => Promise<Outcome>
+  readonly attempt: (target: Target, signal: AttemptSignal, isSettled: boolean) => Promise<Outcome>
   /** Most attempts at once; each holds a file descriptor. */
   readonly inFlightMax: number
   /** A clock that never goes back, milliseconds. */
@@ -40,7 +41,7 @@ type Running = {
   readonly check: Check
   readonly startMs: number
   readonly timeoutMs: number
-  readonly controller: AbortController
+  readonly abortion: Abortion
   /** Whether it holds one of the places for hosts that are failing. */
   readonly isFailing: boolean
   /** The process stood still while this ran: a failure says nothing about the host. */
@@ -57,6 +58,8 @@ const SLEEP_MAX_MS = 1000
 export const STALL_MS = 250
 /** Share of the places in flight that hosts which are failing may hold, so that they never starve the others. */
 const FAILING_SHARE = 0.75
+/** Attempts that are brought forward in one tick: 20 ms of CPU. */
+const HURRY_PORTION = 256
 /** Its multiples, taken modulo 1, are spread as evenly as numbers can be. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2
 /** An attempt that has not ended this long after its abort is given up. Milliseconds. */
@@ -123,12 +126,31 @@ export class Scheduler {
     this.#arm()
   }
 
+  /**
+   * Attempts `checks` now instead of when they are due, a portion in each tick; their phases stay. Those
+   * that run, wait or would come sooner are left alone.
+   */
+  hurry(checks: Iterable<Check>): void {
+    const nowMs = this.#options.monotonicMs()
+    let hurried = 0
+    for (const check of checks) {
+      const dueMs = nowMs + Math.floor(hurried / HURRY_PORTION) * TICK_MS
+      if (check.isBusy || check.slot === undefined || check.slot * TICK_MS <= dueMs) continue
+      this.#wheel.remove(check)
+      if (hurried < HURRY_PORTION) this.#enqueue(check)
+      else this.#wheel.insert(check, dueMs)
+      hurried++
+    }
+    this.#drain()
+    this.#arm()
+  }
+
   /** Ends a check: nothing is reported of it any more, an attempt that runs is aborted. */
   stop(check: Check): void {
     check.isStopped = true
     this.#wheel.remove(check)
     for (const running of this.#running) {
-      if (running.check === check) running.controller.abort()
+      if (running.check === check) running.abortion.abort()
     }
   }
 
@@ -136,7 +158,7 @@ export class Scheduler {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#disarm()
-    for (const running of this.#running) running.controller.abort()
+    for (const running of this.#running) running.abortion.abort()
     for (let waited = 0; this.#running.size > 0 && waited < CLOSE_MAX_MS; waited++) {
       await Bun.sleep(1)
     }
@@ -195,7 +217,7 @@ export class Scheduler {
       if (nowMs < running.startMs + running.timeoutMs) continue
       if (running.abortedMs === undefined) {
         running.abortedMs = nowMs
-        running.controller.abort()
+        running.abortion.abort()
       } else if (nowMs > running.abortedMs + ABORT_GRACE_MS) {
         this.#end(running, unknown('the prober did not end'))
       }
@@ -232,7 +254,7 @@ export class Scheduler {
       check,
       startMs: this.#options.monotonicMs(),
       timeoutMs: check.target.timeoutMs,
-      controller: new AbortController(),
+      abortion: new Abortion(),
       isFailing: isFailing(check),
       isTainted: false,
       abortedMs: undefined,
@@ -243,13 +265,9 @@ export class Scheduler {
   }
 
   /** What the prober says. One that rejects is broken: that says nothing about the host. */
-  async #attempt({ check, controller }: Running): Promise<Outcome> {
+  async #attempt({ check, abortion }: Running): Promise<Outcome> {
     try {
-      return await this.#options.attempt(
-        check.target,
-        controller.signal,
-        check.health.last === 'ok',
-      )
+      return await this.#options.attempt(check.target, abortion, check.health.last === 'ok')
     } catch (error) {
       return unknown(`the prober broke (${error instanceof Error ? error.name : typeof error})`)
     }

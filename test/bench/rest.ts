@@ -44,7 +44,8 @@ async function restOf(
   const shape = { resources, hostsEach, from: 0, periodSeconds }
   await stage.create({ name: 'rest', kind: 'rhythm', port, ...shape })
   await stage.untilPublished(targets)
-  const bare = { mode: 'tcp', port, hosts: stage.addresses(0, 100) } as const
+  const { port: barePort } = await stage.hosts.start('tcp')
+  const bare = { mode: 'tcp', port: barePort, hosts: stage.addresses(0, 100) } as const
   const rate = targets / periodSeconds
   const { cpuUs } = await floorOf(options.floor, {
     ...bare,
