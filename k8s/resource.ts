@@ -39,12 +39,12 @@ const SETTLE_ADOPTED_MAX_MS = 10_000
 /** Milliseconds between two passes at least: many hosts that go one after another are a few writes. */
 const WRITE_GAP_MS = 250
 /**
- * Milliseconds that a change waits at most for the siblings that may change with it. They are asked at the
- * same moment, so that what is dead with it has mostly said so by then.
+ * Milliseconds that a change waits at most for siblings that turn with their next answer: the attempts of
+ * a fast period. The first that fails is early by the nature of things, so that nobody is late by this.
  */
-const SIBLINGS_MS = 250
-/** Milliseconds until a sibling must be heard again to be waited for: two ticks. */
-const SIBLINGS_SOON_MS = 100
+const SIBLINGS_MS = 1_000
+/** Milliseconds that it waits at most for siblings that have given no sign yet, but are being asked. */
+const SIBLINGS_BUSY_MS = 250
 /** Milliseconds between two looks at them. */
 const SIBLINGS_STEP_MS = 25
 /** Transitions kept for the next Event. */
@@ -297,8 +297,11 @@ export class Resource {
     const turned = this.#turned
     if (turned === undefined || nowMs >= turned.atMs + SIBLINGS_MS) return 0
     for (const { check } of this.#hosts.values()) {
-      if (check.health.verdict === turned.from && isAboutToTurn(check, nowMs))
-        return SIBLINGS_STEP_MS
+      if (check.health.verdict !== turned.from || !turnsNext(check)) continue
+      if (isInDoubt(check.health)) {
+        const isInTime = (check.slot ?? 0) * TICK_MS < turned.atMs + SIBLINGS_MS
+        if (isInTime) return SIBLINGS_STEP_MS
+      } else if (check.isBusy && nowMs < turned.atMs + SIBLINGS_BUSY_MS) return SIBLINGS_STEP_MS
     }
     return 0
   }
@@ -334,13 +337,10 @@ function contradicts(before: Health, after: Health): boolean {
   return !isInDoubt(before) && (after.last === 'ok') !== (before.verdict === 'healthy')
 }
 
-/** Whether its next answer can turn it: it is being asked, or is in doubt and will be very soon. */
-function isAboutToTurn({ health, target, isBusy, slot }: Check, nowMs: number): boolean {
-  const { successThreshold, failureThreshold } = target
+/** Whether its next answer can turn it. */
+function turnsNext({ health, target: { successThreshold, failureThreshold } }: Check): boolean {
   const needed = health.verdict === 'healthy' ? failureThreshold : successThreshold
-  const isDoubted = isInDoubt(health)
-  const isSoon = slot !== undefined && slot * TICK_MS <= nowMs + SIBLINGS_SOON_MS
-  return (isDoubted ? health.run : 0) + 1 >= needed && (isBusy || (isDoubted && isSoon))
+  return (isInDoubt(health) ? health.run : 0) + 1 >= needed
 }
 
 /** Two ports of a resource may ask the same host the same: they share one series. */

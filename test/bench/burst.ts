@@ -8,7 +8,7 @@ import { type BenchOptions, Stage } from './stage.ts'
 const HOSTS_EACH = 100
 
 export async function burst(options: BenchOptions): Promise<Figure[]> {
-  const [resources, periodSeconds] = options.isQuick ? [10, 2] : [100, 10]
+  const [resources, periodSeconds] = options.isQuick ? [10, 1] : [100, 10]
   const total = resources * HOSTS_EACH
   await using stage = await Stage.open(options)
   await stage.startOperator()
