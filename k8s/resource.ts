@@ -44,7 +44,7 @@ const WRITE_GAP_MS = 250
  */
 const SIBLINGS_MS = 1_000
 /** Milliseconds that it waits at most for siblings that have given no sign yet, but are being asked. */
-const SIBLINGS_BUSY_MS = 250
+const SIBLINGS_BUSY_MS = 500
 /** Milliseconds between two looks at them. */
 const SIBLINGS_STEP_MS = 25
 /** Transitions kept for the next Event. */

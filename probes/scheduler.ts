@@ -84,8 +84,9 @@ export class Scheduler {
   #lastTickMs: number
   #latenessMs = 0
   #stalls = 0
-  /** When the next hurried attempt is due, and how many are at that moment. */
-  #hurried = { dueMs: Number.NEGATIVE_INFINITY, count: 0 }
+  /** Checks that are hurried and not yet waiting, and how many more may be before the next tick. */
+  readonly #hurried = new Queue<Check>()
+  #hurryLeft = HURRY_PORTION
   #isClosed = false
 
   constructor(options: SchedulerOptions) {
@@ -133,20 +134,16 @@ export class Scheduler {
 
   /**
    * Attempts `checks` now instead of when they are due, but of all that are hurried only a portion in
-   * each tick; their phases stay. Those that run, wait or would come sooner are left alone.
+   * each tick; their phases stay. Those that run or wait already are left alone.
    */
   hurry(checks: Iterable<Check>): void {
-    const nowMs = this.#options.monotonicMs()
-    if (nowMs >= this.#hurried.dueMs + TICK_MS) this.#hurried = { dueMs: nowMs, count: 0 }
     for (const check of checks) {
-      const { dueMs, count } = this.#hurried
-      if (check.isBusy || check.slot === undefined || check.slot * TICK_MS <= dueMs) continue
+      if (check.isBusy || check.slot === undefined) continue
       this.#wheel.remove(check)
-      if (dueMs <= nowMs) this.#enqueue(check)
-      else this.#wheel.insert(check, dueMs)
-      const isFull = count + 1 === HURRY_PORTION
-      this.#hurried = isFull ? { dueMs: dueMs + TICK_MS, count: 0 } : { dueMs, count: count + 1 }
+      check.isBusy = true
+      this.#hurried.push(check)
     }
+    this.#admitHurried()
     this.#drain()
     this.#arm()
   }
@@ -180,7 +177,7 @@ export class Scheduler {
   } {
     return {
       inFlight: this.#running.size,
-      waiting: this.#waiting.well.size + this.#waiting.failing.size,
+      waiting: this.#waiting.well.size + this.#waiting.failing.size + this.#hurried.size,
       latenessMs: this.#latenessMs,
       overdueMs: Math.max(0, this.#options.monotonicMs() - this.#expectedMs),
       stalls: this.#stalls,
@@ -198,6 +195,8 @@ export class Scheduler {
     if (hasStalled) this.#recover(nowMs)
     this.#expire(nowMs)
     for (const check of this.#wheel.take(nowMs)) this.#enqueue(check)
+    this.#hurryLeft = HURRY_PORTION
+    this.#admitHurried()
     this.#drain()
     this.#arm()
   }
@@ -233,6 +232,13 @@ export class Scheduler {
   #enqueue(check: Check): void {
     check.isBusy = true
     this.#waiting[isFailing(check) ? 'failing' : 'well'].push(check)
+  }
+
+  #admitHurried(): void {
+    for (; this.#hurryLeft > 0 && this.#hurried.size > 0; this.#hurryLeft--) {
+      const check = this.#hurried.shift()
+      if (check) this.#enqueue(check)
+    }
   }
 
   /** Starts what waits, as far as there are places. */
@@ -319,10 +325,10 @@ export class Scheduler {
   /** Sets the one timer to the next moment at which there is something to do. */
   #arm(): void {
     if (this.#isClosed) return
-    if (this.#wheel.isEmpty && this.#running.size === 0) return
+    const isAtWork = this.#running.size > 0 || this.#hurried.size > 0
+    if (this.#wheel.isEmpty && !isAtWork) return
     const nowMs = this.#options.monotonicMs()
-    const wantedMs =
-      this.#running.size > 0 ? this.#lastTickMs + TICK_MS : this.#wheel.nextMs(nowMs, SLEEP_MAX_MS)
+    const wantedMs = isAtWork ? this.#lastTickMs + TICK_MS : this.#wheel.nextMs(nowMs, SLEEP_MAX_MS)
     const dueMs = Math.max(wantedMs, nowMs)
     if (dueMs >= this.#expectedMs) return
     this.#disarm()
