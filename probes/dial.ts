@@ -1,45 +1,76 @@
 // The life of one attempt's connection: whatever ends it, the socket is freed and one value comes out.
 
-import type { Socket } from 'node:net'
+import { type Dialer, dialFreely, dialQuickly, mayDialQuickly, type Write } from './dialers.ts'
 import { connectFailure, transferFailure } from './local.ts'
-import { type Address, failed, type Outcome, unknown } from './target.ts'
+import { type Address, type AttemptSignal, failed, type Outcome, unknown } from './target.ts'
+
+/** Where to connect, and how. */
+export type Way = Address & {
+  readonly isTls?: boolean
+  /** The host has just been well: see `Prober`. */
+  readonly isSettled?: boolean
+}
+
+/** What an attempt does on its connection, until it ends it by the `done` that `converse` gave. */
+export type Talk = {
+  /** The connection stands, TLS included. */
+  readonly onOpen: (write: Write) => void
+  readonly onData?: (chunk: Uint8Array, write: Write) => void
+  /** It was closed or has broken. That is what the attempt ends with, unless this calls `done`. */
+  readonly onBreak?: () => void
+}
 
 /**
- * Runs `talk` on a connecting socket of the attempt's own. The first call of `done` settles the
- * attempt; an abort, an error or a close of the socket does so in its place, but the handlers of `talk`
- * hear of those first. The socket is destroyed before the promise resolves: FIN when all that came was
- * read, and at once when it is still connecting. Never rejects.
+ * Runs `talk` on a connection of the attempt's own. The first call of `done` settles the attempt; an
+ * abort, an error or a close of the socket does so in its place. The socket is freed before the promise
+ * resolves: with FIN when all that came was read, and at once when it is still connecting, but for
+ * a few to hosts that had been well (`dialQuickly`). Never rejects.
  */
 export function converse<T>(
-  open: () => Socket,
-  address: Address,
-  signal: AbortSignal,
-  talk: (socket: Socket, done: (value: T | Outcome) => void) => void,
+  way: Way,
+  signal: AttemptSignal,
+  talk: (done: (value: T | Outcome) => void) => Talk,
 ): Promise<T | Outcome> {
   if (signal.aborted) return Promise.resolve(unknown('aborted'))
   return new Promise((resolve) => {
-    const socket = open()
-    const abort = () => done(unknown('aborted'))
+    let isOver = false
+    let free = () => {}
     const done = (value: T | Outcome | Promise<Outcome>) => {
+      if (isOver) return
+      isOver = true
       signal.removeEventListener('abort', abort)
-      socket.destroy()
+      free()
       resolve(value)
     }
-    let connected = false
+    const abort = () => done(unknown('aborted'))
+    const { onOpen, onData, onBreak } = talk(done)
+    free = dialerOf(way)(way, {
+      onOpen: (write) => {
+        if (!isOver) onOpen(write)
+      },
+      onData: (chunk, write) => {
+        if (!isOver) onData?.(chunk, write)
+      },
+      onError: (error, isConnected) => {
+        if (isOver) return
+        onBreak?.()
+        done(isConnected ? transferFailure('read', error) : connectFailure(error, way))
+      },
+      onClose: () => {
+        if (isOver) return
+        onBreak?.()
+        done(CLOSED)
+      },
+    })
     signal.addEventListener('abort', abort)
-    socket.on('connect', () => {
-      connected = true
-    })
-    talk(socket, done)
-    // Stays for the life of the socket: an error that comes after the end is nobody's news.
-    socket.on('error', (error) => {
-      done(connected ? transferFailure('read', error) : connectFailure(error, address))
-    })
-    socket.on('close', () => done(CLOSED))
   })
 }
 
 const CLOSED = failed('connection closed before the response')
+
+function dialerOf({ isTls = false, isSettled = false }: Way): Dialer {
+  return !isTls && isSettled && mayDialQuickly() ? dialQuickly : dialFreely
+}
 
 /**
  * `host:port` as it stands in a URL or a Host header: the name if the host has one, IPv6 in brackets,

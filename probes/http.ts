@@ -2,13 +2,12 @@
 // fetch has one process-wide cap of 256 requests (hung hosts would delay the lease), cannot leave out
 // User-Agent, joins repeated headers, and decompresses unless told not to.
 
-import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import { authority, converse } from './dial.ts'
+import { authority, converse, type Way } from './dial.ts'
 import { hostHeader, requestBytes } from './http-request.ts'
 import { type ResponseHead, responseReader } from './http-response.ts'
 import {
   type Address,
+  type AttemptSignal,
   failed,
   type HttpHeader,
   type Outcome,
@@ -47,10 +46,11 @@ const DRAIN_MS = 50
  * connection. Differs in two things: HTTP/1.1 only, and a body that breaks off changes nothing.
  * Source: Kubernetes pkg/probe/http; Go net/http Client.do.
  */
-export const probeHttp: Prober<HttpProbe> = async (address, probe, signal) => {
+export const probeHttp: Prober<HttpProbe> = async (address, probe, signal, isSettled) => {
   let hop = firstHop(address, probe)
   for (let requests = 1; ; requests += 1) {
-    const answer = await exchange(address, hop, probe.headers, signal)
+    const way = { ...wayTo(address, hop.url), isSettled: isSettled && requests === 1 }
+    const answer = await exchange(way, hop, probe.headers, signal)
     if ('result' in answer) return answer
     const { status, location } = answer
     if (!REDIRECTS.has(status) || location === undefined)
@@ -93,48 +93,40 @@ function nextHop(from: Hop, url: URL, location: string): Hop {
   }
 }
 
+/** A redirect may have led to another port, about which nothing is known. */
+function wayTo(address: Address, url: URL): Way {
+  const isTls = url.protocol === 'https:'
+  return { ...address, port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port), isTls }
+}
+
 /** Sends one GET on a connection of its own and resolves to the head of the answer. */
 function exchange(
-  address: Address,
+  way: Way,
   hop: Hop,
   headers: readonly HttpHeader[],
-  signal: AbortSignal,
+  signal: AttemptSignal,
 ): Promise<ResponseHead | Outcome> {
   const request = requestBytes({ ...hop, headers })
   if ('refused' in request) return Promise.resolve(failed(request.refused))
   const read = responseReader()
-  return converse<ResponseHead>(
-    () => open(address, hop.url),
-    address,
-    signal,
-    (socket, done) => {
-      let head: ResponseHead | undefined
-      const over = () => {
-        if (head !== undefined) done(head)
-      }
-      socket.on(hop.url.protocol === 'https:' ? 'secureConnect' : 'connect', () =>
-        socket.write(request),
-      )
-      socket.on('data', (chunk: Uint8Array) => {
+  return converse<ResponseHead>(way, signal, (done) => {
+    let head: ResponseHead | undefined
+    let drain: ReturnType<typeof setTimeout> | undefined
+    const over = () => {
+      clearTimeout(drain)
+      if (head !== undefined) done(head)
+    }
+    return {
+      onOpen: (write) => write(request),
+      onData: (chunk) => {
         const reading = read(chunk)
         if (reading.state === 'broken') return done(failed(reading.reason))
-        if (reading.state === 'end') return done(reading.head)
-        if (reading.state === 'body' && head === undefined) {
-          head = reading.head
-          const drain = setTimeout(over, DRAIN_MS)
-          socket.on('close', () => clearTimeout(drain))
-        }
-      })
-      socket.on('error', over)
-      socket.on('close', over)
-    },
-  )
-}
-
-function open({ host, name = '' }: Address, url: URL): Socket {
-  const isTls = url.protocol === 'https:'
-  const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port)
-  if (!isTls) return connectTcp({ host, port })
-  // An empty servername: no SNI, for an IP literal has none and the Host header is not asked (kubelet).
-  return connectTls({ host, port, servername: name, rejectUnauthorized: false })
+        if (reading.state === 'head') return
+        if (head === undefined && reading.state === 'body') drain = setTimeout(over, DRAIN_MS)
+        head = reading.head
+        if (reading.state === 'end') over()
+      },
+      onBreak: over,
+    }
+  })
 }

@@ -44,6 +44,9 @@ const TLS_CODE = 'ERR_SSL_'
 /** Part of the descriptor limit from which a refusal is not believed; frees fast, so well below 1. */
 const DESCRIPTORS_SUSPICIOUS = 0.8
 
+/** Nothing is sent to it. */
+const DISCARD_PORT = 9
+
 /** How long one count of the open descriptors serves: a storm of refusals must not list /proc for each. */
 const DESCRIPTORS_FRESH_MS = 20
 
@@ -84,7 +87,8 @@ async function localFailure(address: Address): Promise<string | undefined> {
   try {
     const socket = await Bun.udpSocket({
       hostname: wildcard(address.host),
-      connect: { hostname: address.host, port: address.port },
+      // Any port does, and a redirect may have asked for 0.
+      connect: { hostname: address.host, port: DISCARD_PORT },
       socket: { error() {} },
     })
     socket.close()
@@ -115,7 +119,7 @@ function countDescriptors(): number {
 let limit: number | undefined
 
 /** The count from which descriptors are scarce. Read once: nothing in this program changes the limit. */
-function descriptorLimit(): number {
+export function descriptorLimit(): number {
   if (limit === undefined) {
     const soft = Number(/^Max open files\s+(\d+)/m.exec(readLimits())?.[1] ?? Number.NaN)
     limit = soft > 0 ? soft * DESCRIPTORS_SUSPICIOUS : Number.POSITIVE_INFINITY

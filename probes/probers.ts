@@ -4,6 +4,7 @@ import { probeGrpc } from './grpc.ts'
 import { probeHttp } from './http.ts'
 import {
   type Address,
+  type AttemptSignal,
   type Outcome,
   ok,
   type Probe,
@@ -26,16 +27,23 @@ export const probers: { readonly [K in ProbeKind]: Prober<ProbeOfKind[K]> } = {
 
 /**
  * One attempt on a target. The deadline is the caller's: abort `signal` and ignore what comes. Never
- * rejects for what the target did. A target without a probe is `ok` without being asked.
+ * rejects for what the target did. A target without a probe is `ok` without being asked. `isSettled`: see
+ * `Prober`.
  */
-export function attempt(target: Target, signal: AbortSignal): Promise<Outcome> {
-  return target.probe === undefined ? Promise.resolve(ok) : run(target, target.probe, signal)
+export function attempt(
+  target: Target,
+  signal: AttemptSignal,
+  isSettled = false,
+): Promise<Outcome> {
+  if (target.probe === undefined) return Promise.resolve(ok)
+  return run(target, target.probe, signal, isSettled)
 }
 
 function run<K extends ProbeKind>(
   address: Address,
   probe: ProbeOfKind[K] & { readonly kind: K },
-  signal: AbortSignal,
+  signal: AttemptSignal,
+  isSettled: boolean,
 ): Promise<Outcome> {
-  return probers[probe.kind](address, probe, signal)
+  return probers[probe.kind](address, probe, signal, isSettled)
 }

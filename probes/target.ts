@@ -50,14 +50,23 @@ export type Outcome =
   | { readonly result: 'failed'; readonly reason: string }
   | { readonly result: 'unknown'; readonly reason: string }
 
+/** What a prober asks of its signal: an AbortSignal, or the scheduler's own, which costs a tenth. */
+export type AttemptSignal = {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 /**
  * One attempt. Never rejects for what the target did; resolves soon after `signal` aborts (its value
- * is then ignored) and holds no socket once it has resolved.
+ * is then ignored) and holds no socket once it has resolved. `isSettled` says that the last attempt on
+ * this target was ok: then it may hold one that still connects, so long as their number is bounded.
  */
 export type Prober<P extends Probe = Probe> = (
   address: Address,
   probe: P,
-  signal: AbortSignal,
+  signal: AttemptSignal,
+  isSettled: boolean,
 ) => Promise<Outcome>
 
 export const ok: Outcome = { result: 'ok' }

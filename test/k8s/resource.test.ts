@@ -19,7 +19,13 @@ afterAll(async () => {
 const down = failed('connect ECONNREFUSED')
 type PortMore = Readonly<Record<string, unknown>>
 
-function cep(hosts: readonly string[], more: PortMore = {}, generation = 1, status?: unknown) {
+function cep(
+  hosts: readonly string[],
+  more: PortMore = {},
+  generation = 1,
+  status?: unknown,
+  periodSeconds = 1,
+) {
   return readSeen({
     metadata: {
       name: 'web',
@@ -29,7 +35,7 @@ function cep(hosts: readonly string[], more: PortMore = {}, generation = 1, stat
       resourceVersion: `${generation}`,
     },
     spec: {
-      periodSeconds: 1,
+      periodSeconds,
       ports: [{ name: 'http', port: 80, hosts, tcpSocket: { enable: true }, ...more }],
     },
     status,
@@ -61,7 +67,7 @@ function watched(seen: ReturnType<typeof cep>) {
       const outcome = outcomes.get(host) ?? ok
       if (outcome !== 'never') return outcome
       const { promise, resolve } = Promise.withResolvers<Outcome>()
-      signal.addEventListener('abort', () => resolve(down), { once: true })
+      signal.addEventListener('abort', () => resolve(down))
       return await promise
     },
   })
@@ -76,11 +82,62 @@ function watched(seen: ReturnType<typeof cep>) {
     onTransition: (transition) => told.push(transition),
   })
   const healthy = () => resource.healthyTargets.map(({ host }) => host).sort()
-  return { resource, names, outcomes, attempts, told, healthy, news: () => news }
+  const hurry = (host: string | undefined) =>
+    scheduler.hurry(
+      [...resource.hosts].flatMap(({ target, check }) => (target.host === host ? [check] : [])),
+    )
+  return { resource, names, outcomes, attempts, told, healthy, hurry, news: () => news }
 }
 
 const A = '10.0.0.1'
 const B = '10.0.0.2'
+
+describe.concurrent('siblings', () => {
+  const HOSTS = Array.from({ length: 40 }, (_, n) => `10.0.1.${n}`)
+  /** The period is far above what the tests wait for. */
+  const slow = (failureThreshold: number) => {
+    const world = watched(cep(HOSTS, { failureThreshold }, 1, undefined, 30))
+    world.resource.adopt(live(...HOSTS))
+    return world
+  }
+  const settled = async (world: ReturnType<typeof watched>) => {
+    await eventually(2_000, () => expect(world.resource.isFirstRoundIn).toBe(true))
+  }
+
+  test('of a host that fails are asked at once, so that all that died goes together', async () => {
+    const world = slow(1)
+    await settled(world)
+    for (const host of HOSTS.slice(0, 20)) world.outcomes.set(host, down)
+    world.hurry(HOSTS[0])
+    await eventually(2_000, () => expect(world.healthy()).toEqual(HOSTS.slice(20).sort()))
+    expect(world.attempts.length).toBeLessThanOrEqual(2 * HOSTS.length)
+  })
+
+  test('are asked once a period, however many fail', async () => {
+    const world = slow(1)
+    await settled(world)
+    world.outcomes.set(HOSTS[0] ?? '', down)
+    world.hurry(HOSTS[0])
+    await eventually(2_000, () => expect(world.attempts).toHaveLength(2 * HOSTS.length))
+    world.outcomes.set(HOSTS[1] ?? '', down)
+    world.hurry(HOSTS[1])
+    await eventually(2_000, () => expect(world.healthy()).toHaveLength(HOSTS.length - 2))
+    expect(world.attempts).toHaveLength(2 * HOSTS.length + 1)
+  })
+
+  test('that do not answer are waited for, but not for long', async () => {
+    const world = slow(1)
+    await settled(world)
+    world.resource.notePublished()
+    for (const host of HOSTS.slice(1)) world.outcomes.set(host, 'never')
+    world.outcomes.set(HOSTS[0] ?? '', down)
+    world.hurry(HOSTS[0])
+    await eventually(2_000, () => expect(world.healthy()).toHaveLength(HOSTS.length - 1))
+    expect(world.resource.settleInMs()).toBeGreaterThan(0)
+    const waitedMs = await eventually(2_000, () => expect(world.resource.settleInMs()).toBe(0))
+    expect(waitedMs).toBeLessThan(1_000)
+  })
+})
 
 describe.concurrent('adopt()', () => {
   test('believes the hosts that are published, and no other', () => {

@@ -19,22 +19,23 @@ export function http(
   return { kind: 'http', scheme, path, headers: list }
 }
 
-/** One attempt through the table of probers, aborted after `timeoutMs` unless a signal is given. */
+/** One attempt through the table of probers, aborted after `until` milliseconds unless that is a signal. */
 export async function ask(
   { host, port, name }: Address,
   probe: Probe,
   until: number | AbortSignal = 5_000,
+  isSettled = false,
 ): Promise<Outcome> {
   const target = {
     ...{ key: 'k', host, port, probe, timeoutMs: 5_000, periodMs: 10_000, fastPeriodMs: 1_000 },
     ...{ successThreshold: 1, failureThreshold: 3 },
     ...(name === undefined ? {} : { name }),
   }
-  if (typeof until !== 'number') return await attempt(target, until)
+  if (typeof until !== 'number') return await attempt(target, until, isSettled)
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(), until)
   try {
-    return await attempt(target, controller.signal)
+    return await attempt(target, controller.signal, isSettled)
   } finally {
     clearTimeout(timer)
   }

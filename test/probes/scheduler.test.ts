@@ -469,6 +469,47 @@ describe('a stall', () => {
   })
 })
 
+describe('hurry()', () => {
+  test('attempts now what is due later, and leaves its phase as it was', async () => {
+    const world = new Simulation(10, () => answersAtOnce)
+    const check = world.start(target('a'), settledWell)
+    await world.advance(20_000)
+    const [last = 0] = world.startsOf('a').slice(-1)
+    await world.advance(last + 5_000 - world.nowMs)
+    world.scheduler.hurry([check])
+    await world.advance(10_000)
+    const [hurried = 0, next = 0] = world.startsOf('a').slice(-2)
+    expect(hurried).toBe(last + 5_000)
+    expect(Math.abs(next - (last + 10_000))).toBeLessThanOrEqual(TICK_MS)
+  })
+
+  test('takes a portion in each tick', async () => {
+    const world = new Simulation(10_000, () => answersAtOnce)
+    const checks = keys(600).map((key) => world.start(target(key), settledWell))
+    await world.advance(20_000)
+    const before = world.seen.length
+    // Nobody's phase is near: what comes within three ticks was hurried, but for a few.
+    world.scheduler.hurry(checks)
+    const atOnce = world.seen.length - before
+    expect(atOnce).toBeGreaterThan(200)
+    expect(atOnce).toBeLessThanOrEqual(256)
+    await world.advance(3 * TICK_MS)
+    expect(world.seen.length - before).toBeGreaterThan(590)
+  })
+
+  test('begins no second attempt, and none on a check that was stopped', async () => {
+    const world = new Simulation(10, () => 'silent')
+    const busy = world.start(target('busy'), settledWell)
+    const stopped = world.start(target('stopped'), settledWell)
+    world.scheduler.stop(stopped)
+    await world.advance(TICK_MS)
+    world.scheduler.hurry([busy, stopped])
+    expect(world.startsOf('busy')).toHaveLength(1)
+    expect(world.startsOf('stopped')).toEqual([])
+    expect(world.overlaps).toEqual([])
+  })
+})
+
 describe('stop(), update() and close()', () => {
   test('stop() aborts what runs and reports it no more', async () => {
     const world = new Simulation(10, () => 'silent')

@@ -3,7 +3,14 @@
 
 import { type Health, seed } from '../../probes/health.ts'
 import { type Attempt, type Check, Scheduler } from '../../probes/scheduler.ts'
-import { failed, type Outcome, ok, type Target, unknown } from '../../probes/target.ts'
+import {
+  type AttemptSignal,
+  failed,
+  type Outcome,
+  ok,
+  type Target,
+  unknown,
+} from '../../probes/target.ts'
 
 /** How a simulated host behaves at one attempt. */
 export type Answer =
@@ -149,7 +156,7 @@ export class Simulation {
     }
   }
 
-  #attempt(target: Target, signal: AbortSignal): Promise<Outcome> {
+  #attempt(target: Target, signal: AttemptSignal): Promise<Outcome> {
     const answer = this.#behave(target, this.nowMs)
     const seen: Seen = { target, startMs: this.nowMs, endMs: undefined }
     this.seen.push(seen)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 
 export type ApiProcess = AsyncDisposable & {
   readonly kubeconfig: string
+  readonly url: string
   readonly kill: (signal: NodeJS.Signals) => void
   /** The text of a successful answer. */
   readonly send: (method: string, path: string, body?: unknown) => Promise<string>
@@ -43,6 +44,7 @@ export async function startApiProcess(): Promise<ApiProcess> {
   await send('POST', crds, Bun.YAML.parse(crd))
   return {
     kubeconfig,
+    url,
     kill: (signal) => child.kill(signal),
     send,
     [Symbol.asyncDispose]: async () => {

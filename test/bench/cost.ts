@@ -1,0 +1,78 @@
+// What one attempt costs, by kind, at 1,000 attempts a second.
+
+import { cpuSecondsOf } from '../process/vitals.ts'
+import type { Figure } from './figure.ts'
+import { type FloorMode, floorOf } from './floor.ts'
+import type { HostKind, Listener } from './hosts.ts'
+import { type BenchOptions, Stage } from './stage.ts'
+
+const TARGETS = 1_000
+const HOSTS = 100
+/** UDP answers from the address that was asked only if it is bound to it: a socket each, one port. */
+const UDP_PORT = 28_053
+
+/** Microseconds, from the issue that asked for this benchmark. */
+const AIMS: Readonly<Record<'tcp' | 'http' | 'udp' | 'grpc', number>> = {
+  tcp: 65,
+  http: 85,
+  udp: 55,
+  grpc: 300,
+}
+
+export async function cost(options: BenchOptions): Promise<Figure[]> {
+  const figures: Figure[] = []
+  for (const kind of ['tcp', 'http', 'udp', 'grpc'] as const) {
+    figures.push(...(await costOf(options, kind)))
+  }
+  return figures
+}
+
+async function costOf(
+  options: BenchOptions,
+  kind: 'tcp' | 'http' | 'udp' | 'grpc',
+): Promise<Figure[]> {
+  const [warmSeconds, seconds] = options.isQuick ? [0.5, 1] : [5, 10]
+  await using stage = await Stage.open(options)
+  const addresses = stage.addresses(0, HOSTS)
+  const listeners = await listen(stage, kind, addresses)
+  const port = listeners[0]?.port ?? 0
+  const hits = async () => {
+    const all = await Promise.all(listeners.map((listener) => listener.hits()))
+    return all.reduce((sum, count) => sum + count, 0)
+  }
+  const floors: Partial<Record<FloorMode, number>> = {}
+  for (const mode of kind === 'tcp' ? (['tcp', 'node:net'] as const) : [kind]) {
+    const bare = { mode, port, hosts: addresses, rate: TARGETS, warmSeconds, seconds }
+    floors[mode] = (await floorOf(options.floor, bare)).cpuUs
+  }
+  const { pid } = await stage.startOperator()
+  const resources = TARGETS / HOSTS
+  const shape = { resources, hostsEach: HOSTS, addresses: HOSTS, from: 0, periodSeconds: 1 }
+  await stage.create({ name: kind, kind, port, ...shape })
+  await stage.untilPublished(TARGETS)
+  await Bun.sleep(warmSeconds * 1000)
+  const before = { hits: await hits(), cpu: cpuSecondsOf(pid) }
+  await Bun.sleep(seconds * 1000)
+  const attempts = (await hits()) - before.hits
+  const value = ((cpuSecondsOf(pid) - before.cpu) * 1e6) / attempts
+  const floor = floors[kind] ?? Number.NaN
+  const name = `CPU an attempt, ${kind}`
+  return [
+    { name, value, unit: 'us', floor, aim: { most: AIMS[kind], timesFloor: 1.3 } },
+    ...(floors['node:net'] === undefined
+      ? []
+      : [
+          {
+            name: `${name}, against node:net`,
+            value,
+            unit: 'us',
+            floor: floors['node:net'],
+          } as const,
+        ]),
+  ]
+}
+
+async function listen(stage: Stage, kind: HostKind, hosts: readonly string[]): Promise<Listener[]> {
+  if (kind !== 'udp') return [await stage.hosts.start(kind)]
+  return await Promise.all(hosts.map((host) => stage.hosts.start('udp', host, UDP_PORT)))
+}

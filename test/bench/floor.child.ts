@@ -1,0 +1,116 @@
+// The floor of the benchmark: the bare calls of each kind of attempt with nothing else around them, or
+// nothing at all. Compiled to a program of its own. Arguments: mode, port, first addresses (comma
+// separated), attempts a second, seconds to warm up, seconds to measure. Prints one line of JSON.
+
+import { connect } from 'node:net'
+
+/** As the operator's own tick, so that both do their work in portions of the same size. */
+const TICK_MS = 50
+
+const [mode = '', port = '', hosts = '', rate = '', warmSeconds = '', seconds = ''] =
+  process.argv.slice(2)
+const PORT = Number(port)
+const HOSTS = hosts.split(',')
+const GET = Buffer.from('GET / HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\nConnection: close\r\n\r\n')
+/** Preface, SETTINGS without push, HEADERS of a Check and its empty message: what a gRPC attempt sends. */
+const CALL = Buffer.from(process.env.EO_BENCH_GRPC_CALL ?? '', 'hex')
+const PING = Buffer.from('ping')
+
+type Attempt = (host: string) => Promise<void>
+
+/** The connection that cannot be cancelled while it connects. Talks, and is done at the first answer. */
+function viaBunConnect(request: Uint8Array | undefined): Attempt {
+  return (hostname) =>
+    new Promise((resolve, reject) => {
+      Bun.connect({
+        hostname,
+        port: PORT,
+        socket: {
+          open(socket) {
+            if (request) socket.write(request)
+            else {
+              socket.end()
+              resolve()
+            }
+          },
+          data(socket) {
+            socket.end()
+            resolve()
+          },
+          error: (_, error) => reject(error),
+        },
+      }).catch(reject)
+    })
+}
+
+/** The connection that can be cancelled. */
+const viaNodeNet: Attempt = (host) =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ host, port: PORT })
+    socket.on('error', reject)
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve()
+    })
+  })
+
+const viaUdp: Attempt = async (hostname) => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const socket = await Bun.udpSocket({
+    hostname: '0.0.0.0',
+    connect: { hostname, port: PORT },
+    socket: { data: () => resolve() },
+  })
+  socket.send(PING)
+  await promise
+  socket.close()
+}
+
+const attempts: Readonly<Record<string, Attempt>> = {
+  'node:net': viaNodeNet,
+  tcp: viaBunConnect(undefined),
+  http: viaBunConnect(GET),
+  grpc: viaBunConnect(CALL),
+  udp: viaUdp,
+}
+
+// No top-level await: bytecode needs a module without it.
+void main(attempts[mode])
+
+async function main(attempt: Attempt | undefined): Promise<void> {
+  if (!attempt) {
+    setInterval(() => {}, 1_000)
+    return
+  }
+  await run(attempt, Number(warmSeconds))
+  const before = process.cpuUsage()
+  const startMs = performance.now()
+  const done = await run(attempt, Number(seconds))
+  const { user, system } = process.cpuUsage(before)
+  const perSecond = (done * 1000) / (performance.now() - startMs)
+  console.log(JSON.stringify({ cpuUs: (user + system) / done, perSecond }))
+  process.exit(0)
+}
+
+/** Attempts in portions at each tick, or one after another on 64 lanes when no rate is given. */
+async function run(attempt: Attempt, forSeconds: number): Promise<number> {
+  const endMs = performance.now() + forSeconds * 1000
+  let begun = 0
+  const one = () => attempt(HOSTS[begun++ % HOSTS.length] ?? '')
+  if (Number(rate) === 0) {
+    const lane = async () => {
+      while (performance.now() < endMs) await one()
+    }
+    await Promise.all(Array.from({ length: 64 }, lane))
+    return begun
+  }
+  const startMs = performance.now()
+  const running: Promise<void>[] = []
+  while (performance.now() < endMs) {
+    const due = ((performance.now() - startMs) / 1000) * Number(rate)
+    while (begun < due) running.push(one())
+    await Bun.sleep(TICK_MS)
+  }
+  await Promise.all(running)
+  return begun
+}

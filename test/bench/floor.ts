@@ -1,0 +1,64 @@
+// The floor program (floor.child.ts), compiled once for a run.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { CHECK_PATH, checkRequest } from '../../probes/grpc-health.ts'
+import { callBytes } from '../../probes/http2-call.ts'
+
+export type FloorMode = 'node:net' | 'tcp' | 'http' | 'udp' | 'grpc'
+
+export type FloorOptions = {
+  readonly mode: FloorMode
+  readonly port: number
+  readonly hosts: readonly string[]
+  /** Attempts a second; 0 is as many as it can. */
+  readonly rate: number
+  readonly warmSeconds: number
+  readonly seconds: number
+}
+
+const resultSchema = v.object({ cpuUs: v.number(), perSecond: v.number() })
+
+/** Compiles it; removed when disposed of. */
+export async function compileFloor(): Promise<Disposable & { readonly path: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'))
+  const path = join(folder, 'floor')
+  const entrypoints = [`${import.meta.dir}/floor.child.ts`]
+  await Bun.build({
+    entrypoints,
+    target: 'bun',
+    minify: true,
+    bytecode: true,
+    compile: { outfile: path },
+  })
+  return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
+}
+
+/** Runs bare attempts; microseconds of CPU for each, and how many there were in a second. */
+export async function floorOf(
+  path: string,
+  { mode, port, hosts, rate, warmSeconds, seconds }: FloorOptions,
+): Promise<v.InferOutput<typeof resultSchema>> {
+  const fields = {
+    ':method': 'POST',
+    ':scheme': 'http',
+    ':path': CHECK_PATH,
+    ':authority': 'bench',
+    te: 'trailers',
+    'content-type': 'application/grpc',
+  }
+  const call = callBytes(fields, checkRequest(''))
+  const child = Bun.spawn(
+    [path, mode, String(port), hosts.join(), ...[rate, warmSeconds, seconds].map(String)],
+    {
+      stdout: 'pipe',
+      stderr: 'inherit',
+      env: { EO_BENCH_GRPC_CALL: Buffer.from(call).toString('hex') },
+    },
+  )
+  const text = await child.stdout.text()
+  if ((await child.exited) !== 0) throw new Error(`Cannot measure the floor of ${mode}`)
+  return v.parse(resultSchema, JSON.parse(text))
+}
