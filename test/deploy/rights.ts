@@ -49,17 +49,6 @@ const STEPS: readonly Step[] = [
       },
     }),
   ),
-  // A slice that holds no host any more goes.
-  {
-    act: ({ api, place, backend }) =>
-      api.patch(place('clusterendpoints', 'web'), { spec: specOf('renamed', backend) }),
-    until: async ({ api, place }) => {
-      const { items } = await api.list(place('endpointslices'))
-      expect(items.map(({ metadata }) => metadata.name)).toEqual([
-        expect.stringContaining('renamed'),
-      ])
-    },
-  },
   {
     act: ({ backend }) => backend.kill(),
     until: async ({ api, place }) => {
@@ -71,6 +60,17 @@ const STEPS: readonly Step[] = [
     act: ({ backend }) => backend.restart(),
     until: async ({ api, place }) => {
       expect(await eventCounts(api, place, 'HostHealthy')).toEqual([2])
+    },
+  },
+  // A slice that holds no host any more goes.
+  {
+    act: ({ api, place, backend }) =>
+      api.patch(place('clusterendpoints', 'web'), { spec: specOf('renamed', backend) }),
+    until: async ({ api, place }) => {
+      const { items } = await api.list(place('endpointslices'))
+      expect(items.map(({ metadata }) => metadata.name)).toEqual([
+        expect.stringContaining('renamed'),
+      ])
     },
   },
 ]
