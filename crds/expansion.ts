@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net'
 import { isPublished } from './endpoints.ts'
+import { type Family, familyOf } from './families.ts'
 import { canonicalAddress, type HostPolicy, parseHost } from './hosts.ts'
 import { HOSTS_MAX } from './schema.ts'
 import { portLabel, type Status } from './status.ts'
@@ -20,6 +21,20 @@ export const ADDRESSES_MAX = 64
 
 /** What is known of a name: its addresses, canonical, or why there is none (empty: not asked yet). */
 export type Resolution = { readonly addresses: Iterable<string>; readonly absence: string }
+
+/**
+ * `resolution` without addresses of families that the Service has not: a name with an AAAA record is no
+ * broken host in a cluster of IPv4. `families` is empty when they are not known, or when it has none.
+ */
+export function withinFamilies(
+  { addresses, absence }: Resolution,
+  families: readonly Family[],
+): Resolution {
+  const all = [...addresses]
+  const own = families.length > 0 ? all.filter((each) => families.includes(familyOf(each))) : all
+  const isOther = own.length === 0 && all.length > 0
+  return { addresses: own, absence: isOther ? `dns no ${families.join()} address` : absence }
+}
 
 /** As a Plan, names replaced by what they lead to. */
 export type Expansion = {

@@ -2,6 +2,7 @@
 // at a time up to date. Caches stay warm always; probing and writing happen only while leading.
 
 import { readEndpoints } from '../crds/endpoints.ts'
+import { serviceFamilies } from '../crds/families.ts'
 import { type HostPolicy, targetText } from '../crds/hosts.ts'
 import { withoutLegacyFinalizers } from '../crds/legacy.ts'
 import { MANAGED_LABEL, MANAGED_VALUE } from '../crds/metadata.ts'
@@ -282,7 +283,8 @@ function startLeading(options: ControllerOptions, caches: Caches, permit: Permit
       return 'gone'
     }
     if (!resource.isAdopted) {
-      const { endpoints } = await standingOf(context, cep)
+      const { service, endpoints } = await standingOf(context, cep)
+      if (service) resource.noteFamilies(serviceFamilies(service.spec))
       resource.adopt(publishedNow(context, cep, endpoints))
     }
     resource.update(seen, publishedNow(context, cep, caches.endpoints.get(keyOf(metadata))))

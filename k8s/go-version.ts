@@ -45,7 +45,8 @@ export async function isGoVersionRunning(client: ApiClient, signal: AbortSignal)
   const untilMs = performance.now() + RENEWAL_MAX_MS
   while (performance.now() < untilMs && !signal.aborted) {
     await pause(POLL_MS, signal)
-    if ((await renewTime(client)) !== first) return true
+    const next = await renewTime(client)
+    if (next !== first) return next !== ''
   }
   return false
 }

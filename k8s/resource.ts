@@ -8,7 +8,8 @@ import {
   parseSpec,
 } from '../crds/clusterendpoint.ts'
 import { isPublished, type PublishedAddresses } from '../crds/endpoints.ts'
-import { believedAddresses, type Expansion, expand } from '../crds/expansion.ts'
+import { believedAddresses, type Expansion, expand, withinFamilies } from '../crds/expansion.ts'
+import type { Family } from '../crds/families.ts'
 import { type HostPolicy, hostPort } from '../crds/hosts.ts'
 import type { Spec } from '../crds/schema.ts'
 import {
@@ -93,6 +94,8 @@ export class Resource {
   /** What was published as of last. */
   #live: PublishedAddresses | undefined
   #asked: Pick<Spec, 'clusterIP' | 'families'> = { clusterIP: '', families: {} }
+  /** Those of its Service; empty when they are not known. */
+  #families: readonly Family[] = []
   #hasPlan = false
   #isAdopted = false
   readonly #hosts = new Map<string, Host>()
@@ -222,6 +225,18 @@ export class Resource {
     this.#urge()
   }
 
+  /**
+   * Takes in which families its Service has: names are not asked to have a way in others. Returns whether
+   * that changes what is probed.
+   */
+  noteFamilies(families: readonly Family[]): boolean {
+    if (families.join() === this.#families.join()) return false
+    this.#families = families
+    if (this.#names.size === 0) return false
+    this.#expand()
+    return true
+  }
+
   /** Remembers what the API server answered to our last write of the status. */
   noteWritten({ metadata: { resourceVersion }, status }: Seen): void {
     this.#written = { resourceVersion, status }
@@ -282,7 +297,8 @@ export class Resource {
 
   /** Probes what the plan comes to, now that its names lead where they do; hosts that stay keep their health. */
   #expand(): void {
-    const resolve = (name: string) => resolutionOf(this.#names.get(name))
+    const resolve = (name: string) =>
+      withinFamilies(resolutionOf(this.#names.get(name)), this.#families)
     this.#expansion = expand(this.#plan, resolve, this.#options.policy)
     this.#expandedMs = performance.now()
     this.#isStale = false

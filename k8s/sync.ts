@@ -106,10 +106,12 @@ export async function syncObjects(
   })
   if (!resource.service?.ok) return 'failed'
   if (refusal) resource.service = refused(refusal)
+  const live = context.services.get(keyOf(cep.metadata))
+  const isOther = live !== undefined && resource.noteFamilies(serviceFamilies(live.spec))
   const { state, isUnfinished } = await publish(context, cep, resource, {
-    ...publication,
+    ...(isOther ? publicationOf(context, cep, resource) : publication),
     live: standing.endpoints,
-    service: context.services.get(keyOf(cep.metadata)),
+    service: live,
   })
   resource.endpoints = state
   if (!state?.ok) return 'failed'

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { readEndpoints } from '../../crds/endpoints.ts'
-import { believedAddresses, expand, type Resolution } from '../../crds/expansion.ts'
+import { believedAddresses, expand, type Resolution, withinFamilies } from '../../crds/expansion.ts'
 import { type HostRow, readStatus } from '../../crds/status.ts'
 import { only, planFor, strict } from './fixtures.ts'
 
@@ -69,6 +69,25 @@ describe('expand()', () => {
   test('gives an address the same identity with and without a name: its health goes on', () => {
     const [byName] = expand(planWith([DB]), () => ({ addresses: [A], absence: '' }), strict).targets
     expect(byName?.key).toBe(only(planWith([A]).targets).key)
+  })
+
+  const mixed = { addresses: ['fd00::1', A], absence: '' }
+  for (const [what, families, addresses, absence] of [
+    ['no family is known', [], ['fd00::1', A], ''],
+    ['the Service has both', ['IPv4', 'IPv6'], ['fd00::1', A], ''],
+    ['the Service has IPv4', ['IPv4'], [A], ''],
+    ['the Service has IPv6', ['IPv6'], ['fd00::1'], ''],
+  ] as const) {
+    test(`withinFamilies() keeps ${addresses.length} of two addresses of a name when ${what}`, () => {
+      expect(withinFamilies(mixed, families)).toEqual({ addresses: [...addresses], absence })
+    })
+  }
+
+  test('withinFamilies() says why a name has no address of the Service', () => {
+    const six = { addresses: ['fd00::1'], absence: '' }
+    expect(withinFamilies(six, ['IPv4']).absence).toBe('dns no IPv4 address')
+    const none = { addresses: [], absence: 'dns NXDOMAIN' }
+    expect(withinFamilies(none, ['IPv4'])).toEqual(none)
   })
 
   test('tells of addresses that Endpoints refuse, and takes the others', () => {

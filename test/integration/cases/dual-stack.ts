@@ -55,6 +55,27 @@ export function singleStackCases(session: () => Session): void {
 /** In a cluster of IPv4 and IPv6. */
 export function dualStackCases(session: () => Session): void {
   test(
+    'a name with addresses of both families is published in both',
+    async () => {
+      const mixed = await startMixed(session())
+      if (!mixed) return
+      await using sandbox = mixed.sandbox
+      const { port, four, six } = mixed
+      session().nameServer.zone.set('db.example.com', { a: [four], aaaa: [six] })
+      await sandbox.create('db', {
+        periodSeconds: 1,
+        ports: [tcpPort('tcp', port, ['db.example.com'])],
+      })
+      await sandbox.eventually(SOON_MS, () => {
+        expect(sandbox.status('db')).toMatchObject({ phase: 'Healthy', ready: '2/2' })
+        expect(sandbox.condition('db', 'DualStack')?.status).toBe('True')
+        expect(sandbox.slices('db').map(({ addressType }) => addressType)).toEqual(['IPv4', 'IPv6'])
+      })
+    },
+    TEST_MAX_MS,
+  )
+
+  test(
     'hosts of both families make the Service ask for both, and it keeps them when one is left',
     async () => {
       const mixed = await startMixed(session())
