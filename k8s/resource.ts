@@ -23,11 +23,12 @@ import { type HostTarget, isSameQuestion, type Plan, planOf } from '../crds/targ
 import { LOOKUP_MS } from '../dns/lookup.ts'
 import { resolutionOf } from '../dns/memory.ts'
 import type { Resolver } from '../dns/resolver.ts'
-import { type Health, isInDoubt, seed } from '../probes/health.ts'
-import { type Attempt, type Check, type Scheduler, TICK_MS } from '../probes/scheduler.ts'
+import { type Health, seed } from '../probes/health.ts'
+import type { Attempt, Check, Scheduler } from '../probes/scheduler.ts'
 import type { Transition } from './events.ts'
 import { countAttempt, newCounters, type ProbeCounters } from './metrics.ts'
 import { Names } from './names.ts'
+import { contradicts, isSettled, siblingsInMs, type Turn } from './siblings.ts'
 import { isNewer } from './versions.ts'
 
 /** A ClusterEndpoint as last seen, read once. */
@@ -53,15 +54,6 @@ const SETTLE_ADOPTED_MAX_MS = 10_000
 const WRITE_GAP_MS = 250
 /** Milliseconds between two expansions of the plan at most, a millisecond for each name. */
 const EXPAND_GAP_MAX_MS = 250
-/**
- * Milliseconds that a change waits at most for siblings that turn with their next answer: the attempts of
- * a fast period. The first that fails is early by the nature of things, so that nobody is late by this.
- */
-const SIBLINGS_MS = 1_000
-/** Milliseconds that it waits at most for siblings that have given no sign yet, but are being asked. */
-const SIBLINGS_BUSY_MS = 500
-/** Milliseconds between two looks at them. */
-const SIBLINGS_STEP_MS = 25
 /** Transitions kept for the next Event. */
 const TRANSITIONS_MAX = 1_000
 
@@ -108,8 +100,8 @@ export class Resource {
   #publishedMs = Number.NEGATIVE_INFINITY
   /** Until when the other hosts are not asked again because of one. */
   #calmUntilMs = Number.NEGATIVE_INFINITY
-  /** The first change that is not published yet: when it came, and the verdict that it ended. */
-  #turned: { readonly atMs: number; readonly from: Health['verdict'] } | undefined
+  /** The first change that is not published yet. */
+  #turned: Turn | undefined
 
   /** How the last attempts to write went, for the status. */
   service: SyncState
@@ -189,7 +181,8 @@ export class Resource {
     const nowMs = performance.now()
     const settleMs = this.isFirstRoundIn ? 0 : this.#settleAtMs - nowMs
     const expandMs = this.#isStale ? this.#expandInMs() : 0
-    const siblingsMs = this.#siblingsInMs(nowMs)
+    const checks = [...this.#hosts.values()].map(({ check }) => check)
+    const siblingsMs = this.#turned ? siblingsInMs(checks, this.#turned, nowMs) : 0
     const gapMs = this.#publishedMs + WRITE_GAP_MS - nowMs
     return Math.max(0, settleMs, expandMs, siblingsMs, gapMs)
   }
@@ -394,26 +387,8 @@ export class Resource {
     const nowMs = performance.now()
     if (nowMs < this.#calmUntilMs) return
     this.#calmUntilMs = nowMs + periodMs
-    const siblings: Check[] = []
-    for (const { check } of this.#hosts.values()) {
-      const { health } = check
-      if (health.verdict === verdict && !isInDoubt(health)) siblings.push(check)
-    }
-    this.#options.scheduler.hurry(siblings)
-  }
-
-  /** Milliseconds to wait for hosts that may turn the same way with the answer that is on its way. */
-  #siblingsInMs(nowMs: number): number {
-    const turned = this.#turned
-    if (turned === undefined || nowMs >= turned.atMs + SIBLINGS_MS) return 0
-    for (const { check } of this.#hosts.values()) {
-      if (check.health.verdict !== turned.from || !turnsNext(check)) continue
-      if (isInDoubt(check.health)) {
-        const isInTime = (check.slot ?? 0) * TICK_MS < turned.atMs + SIBLINGS_MS
-        if (isInTime) return SIBLINGS_STEP_MS
-      } else if (check.isBusy && nowMs < turned.atMs + SIBLINGS_BUSY_MS) return SIBLINGS_STEP_MS
-    }
-    return 0
+    const checks = [...this.#hosts.values()].map(({ check }) => check)
+    this.#options.scheduler.hurry(checks.filter(({ health }) => isSettled(health, verdict)))
   }
 
   #remember(transition: Transition): void {
@@ -446,17 +421,6 @@ export class Resource {
   #settleWithin(ms: number): void {
     this.#settleAtMs = performance.now() + Math.min(ms, SETTLE_ADOPTED_MAX_MS)
   }
-}
-
-/** Whether a host of which all was clear has said the opposite. */
-function contradicts(before: Health, after: Health): boolean {
-  return !isInDoubt(before) && (after.last === 'ok') !== (before.verdict === 'healthy')
-}
-
-/** Whether its next answer can turn it. */
-function turnsNext({ health, target: { successThreshold, failureThreshold } }: Check): boolean {
-  const needed = health.verdict === 'healthy' ? failureThreshold : successThreshold
-  return (isInDoubt(health) ? health.run : 0) + 1 >= needed
 }
 
 /** Two ports of a resource may ask the same host the same: they share one series. */

@@ -2,6 +2,7 @@
 // run at once, ends those that are late, and distrusts what happened while the process stood still.
 
 import { Abortion } from './abortion.ts'
+import { Fifo } from './fifo.ts'
 import { type Health, observe, seed } from './health.ts'
 import { dueAfterStallMs, nextDueMs, phaseOf } from './schedule.ts'
 import { type AttemptSignal, failed, type Outcome, type Target, unknown } from './target.ts'
@@ -76,7 +77,7 @@ export class Scheduler {
   readonly #running = new Set<Running>()
   #failingRunning = 0
   /** Checks that are due and wait for a place, first come first served: the well ones and the failing. */
-  readonly #waiting = { well: new Queue<Check>(), failing: new Queue<Check>() }
+  readonly #waiting = { well: new Fifo<Check>(), failing: new Fifo<Check>() }
   /** Takes the pending tick back; undefined when none is pending. */
   #cancelTick: (() => void) | undefined
   /** When the pending tick should fire. */
@@ -85,7 +86,7 @@ export class Scheduler {
   #latenessMs = 0
   #stalls = 0
   /** Checks that are hurried and not yet waiting, and how many more may be before the next tick. */
-  readonly #hurried = new Queue<Check>()
+  readonly #hurried = new Fifo<Check>()
   #hurryLeft = HURRY_PORTION
   #isClosed = false
 
@@ -356,27 +357,4 @@ function setRealTimer(run: () => void, delayMs: number): () => void {
 
 function isFailing(check: Check): boolean {
   return check.health.last === 'failed' || check.health.verdict === 'unhealthy'
-}
-
-/** First in, first out, in amortised constant time. */
-class Queue<T> {
-  #items: T[] = []
-  #head = 0
-
-  get size(): number {
-    return this.#items.length - this.#head
-  }
-
-  push(item: T): void {
-    this.#items.push(item)
-  }
-
-  shift(): T | undefined {
-    const item = this.#items[this.#head++]
-    if (this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head)
-      this.#head = 0
-    }
-    return item
-  }
 }
