@@ -98,8 +98,14 @@ export function targetKey({ servicePort, port }: NamedHost['template'], host: st
 export function isSameSpec(a: Spec, b: Spec): boolean {
   const meaning = (spec: Spec) => {
     // Only what is accepted everywhere differs by policy, and both are judged by the same.
-    const { ports, targets, refused } = planOf(spec, { allowLoopback: true })
-    return { clusterIP: spec.clusterIP, ports, targets, refused: refused.map(({ host }) => host) }
+    const { ports, targets, names, refused } = planOf(spec, { allowLoopback: true })
+    return {
+      clusterIP: spec.clusterIP,
+      ports,
+      targets,
+      names: names.map(({ name, template }) => ({ name, template })),
+      refused: refused.map(({ host }) => host),
+    }
   }
   return Bun.deepEquals(meaning(a), meaning(b))
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { isSameQuestion, planOf } from '../../crds/targets.ts'
+import { isSameQuestion, isSameSpec, planOf } from '../../crds/targets.ts'
 import { only, planFor, specOf, strict } from './fixtures.ts'
 
 const tcp = { tcpSocket: { enable: true } }
@@ -365,4 +365,20 @@ test("planOf() reads the seed's sample as eight targets", async () => {
     data: Buffer.from('This is flag data for UDP svc test'),
   })
   expect(targets[6]?.probe).toEqual({ kind: 'grpc', service: '' })
+})
+
+describe('isSameSpec()', () => {
+  const spec = (hosts: readonly string[]) => specOf({ ports: [{ port: 80, hosts, ...tcp }] })
+  const names = ['10.0.0.1', 'db.example.com']
+
+  test('is blind to where hosts stand', () => {
+    expect(isSameSpec(spec(names), specOf({ hosts: names, ports: [{ port: 80, ...tcp }] }))).toBe(
+      true,
+    )
+  })
+  test('tells names apart, as addresses', () => {
+    expect(isSameSpec(spec(names), spec(['10.0.0.1', 'other.example.com']))).toBe(false)
+    expect(isSameSpec(spec(names), spec(['10.0.0.1']))).toBe(false)
+    expect(isSameSpec(spec(names), spec(['10.0.0.2', 'db.example.com']))).toBe(false)
+  })
 })
