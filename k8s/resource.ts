@@ -269,8 +269,10 @@ export class Resource {
     this.#plan = planOf(parsed.spec, this.#options.policy)
     const names = this.#plan.names.map(({ name }) => name)
     this.#names.watch(names, believedAddresses(this.#plan, status, this.#live))
-    this.#expand()
-    this.#settleWithin(SETTLE_EDIT_MS)
+    const { hasLost } = this.#expand()
+    // What has gone may be what a name leads to of which nothing is known yet.
+    const namesMs = hasLost && !this.#names.isKnown ? LOOKUP_MS : 0
+    this.#settleWithin(namesMs + SETTLE_EDIT_MS)
   }
 
   /** Takes in what name servers said since the last time. */
@@ -288,16 +290,25 @@ export class Resource {
     return this.#expandedMs + gapMs - performance.now()
   }
 
-  /** Probes what the plan comes to, now that its names lead where they do; hosts that stay keep their health. */
-  #expand(): void {
+  /**
+   * Probes what the plan comes to, now that its names lead where they do; hosts that stay keep their
+   * health. Returns whether a healthy one has gone.
+   */
+  #expand(): { readonly hasLost: boolean } {
     const resolve = (name: string) =>
       withinFamilies(resolutionOf(this.#names.get(name)), this.#families)
     this.#expansion = expand(this.#plan, resolve, this.#options.policy)
     this.#expandedMs = performance.now()
     this.#isStale = false
     const wanted = new Set(this.#expansion.targets.map(({ key }) => key))
-    for (const [key, host] of this.#hosts) if (!wanted.has(key)) this.#drop(key, host)
+    let hasLost = false
+    for (const [key, host] of this.#hosts) {
+      if (wanted.has(key)) continue
+      hasLost ||= host.check.health.verdict === 'healthy'
+      this.#drop(key, host)
+    }
     for (const target of this.#expansion.targets) this.#keep(target)
+    return { hasLost }
   }
 
   #keep(target: HostTarget): void {

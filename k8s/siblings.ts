@@ -15,6 +15,7 @@ const SIBLINGS_MS = 1_000
 const SIBLINGS_BUSY_MS = 500
 /** Milliseconds between two looks at them. */
 const SIBLINGS_STEP_MS = 25
+
 /** Whether a host of which all was clear has said the opposite. */
 export function contradicts(before: Health, after: Health): boolean {
   return (
@@ -38,12 +39,13 @@ export function siblingsInMs(checks: Iterable<Check>, turned: Turn, nowMs: numbe
   return 0
 }
 
-/** Whether its next answer can turn it, and will be there in time. */
+/** Whether its next answer can turn it, and will be there in time: never of one that is not asked. */
 function isAwaited(
   { health, target, isBusy, slot = 0 }: Check,
   turned: Turn,
   nowMs: number,
 ): boolean {
+  if (!target.probe) return false
   const { successThreshold, failureThreshold } = target
   const needed = health.verdict === 'healthy' ? failureThreshold : successThreshold
   const isDoubted = isInDoubt(health)

@@ -137,6 +137,20 @@ describe.concurrent('siblings', () => {
     const waitedMs = await eventually(2_000, () => expect(world.resource.settleInMs()).toBe(0))
     expect(waitedMs).toBeLessThan(1_000)
   })
+
+  test('without a probe are not waited for: they never answer', async () => {
+    const { metadata } = cep([A])
+    const ports = [
+      { name: 'http', port: 80, hosts: [A], tcpSocket: { enable: true }, failureThreshold: 1 },
+      { name: 'raw', port: 81, hosts: [A], failureThreshold: 1 },
+    ]
+    const world = watched(readSeen({ metadata, spec: { periodSeconds: 1, ports } }))
+    world.resource.adopt(live(A))
+    await settled(world)
+    world.outcomes.set(A, down)
+    await eventually(3_000, () => expect(world.healthy()).toEqual([A]))
+    expect(world.resource.settleInMs()).toBe(0)
+  })
 })
 
 describe.concurrent('adopt()', () => {
@@ -365,6 +379,30 @@ describe.concurrent('a name among the hosts', () => {
     names.know(DB, addresses(A))
     resource.adopt(undefined)
     await eventually(2_000, () => expect(healthy()).toEqual([A]))
+  })
+
+  test('that takes the place of addresses is waited for, so that there is no empty middle', async () => {
+    const { resource, names, healthy } = watched(cep([A]))
+    resource.adopt(live(A))
+    await eventually(2_000, () => expect(resource.isFirstRoundIn).toBe(true))
+    const seen = cep([DB], {}, 2)
+    resource.update(seen, live(A))
+    await throughout(1_000, () => expect(resource.settleInMs()).toBeGreaterThan(0))
+    names.tell(DB, addresses(A))
+    await eventually(2_000, () => {
+      resource.update(seen, live(A))
+      expect(healthy()).toEqual([A])
+      expect(resource.settleInMs()).toBe(0)
+    })
+  })
+
+  test('that comes beside addresses that stay holds them up for a moment only', async () => {
+    const { resource } = watched(cep([A]))
+    resource.adopt(live(A))
+    await eventually(2_000, () => expect(resource.isFirstRoundIn).toBe(true))
+    resource.update(cep([A, DB], {}, 2), live(A))
+    expect(resource.settleInMs()).toBeGreaterThan(0)
+    await eventually(1_500, () => expect(resource.settleInMs()).toBe(0))
   })
 
   test('is watched no longer when the spec has it no more, and its hosts are not probed', async () => {
