@@ -151,7 +151,7 @@ type Found = {
 async function one(client: ApiClient, namespace: string, name: string): Promise<Found> {
   const named = { namespace, name }
   const service = await client.request({ method: 'GET', path: publishedPath('services', named) })
-  return { named, service, endpoints: await find(client, publishedPath('endpoints', named)) }
+  return { named, service, endpoints: await find({ client }, publishedPath('endpoints', named)) }
 }
 
 /** Every Service whose endpoints no controller of Kubernetes keeps, and no ClusterEndpoint yet. */
@@ -166,7 +166,7 @@ async function allIn(client: ApiClient, namespace: string): Promise<Found[]> {
     const isApiServer = namespace === 'default' && name === 'kubernetes'
     if (isSelected || isOwned || isApiServer) continue
     const named = { namespace, name }
-    const endpoints = await find(client, publishedPath('endpoints', named))
+    const endpoints = await find({ client }, publishedPath('endpoints', named))
     found.push({ named, service, endpoints })
   }
   return found
@@ -200,7 +200,7 @@ type Applied = { readonly ok: boolean; readonly text: string }
 async function applyOne(client: ApiClient, manifest: Manifest): Promise<Applied> {
   const { metadata, spec } = manifest
   try {
-    const standing = await find(client, clusterEndpointPath(metadata))
+    const standing = await find({ client }, clusterEndpointPath(metadata))
     if (standing === undefined) {
       const path = clusterEndpointsPath(GROUP, metadata.namespace)
       await client.request({ method: 'POST', path, body: manifest })

@@ -6,6 +6,7 @@ import type { LiveEndpoints } from './endpoints.ts'
 import { withoutLegacyFinalizers } from './legacy.ts'
 import { controllerOf, type LiveMetadata, withoutToolMarks } from './metadata.ts'
 import { controllerRefusal, desiredService, type LiveService, serviceRefusal } from './service.ts'
+import { readStatus } from './status.ts'
 import { isSameSpec, planOf } from './targets.ts'
 
 /** A ClusterEndpoint to be created. */
@@ -71,7 +72,7 @@ export function planMove(
   const { refused: hosts } = planOf(parsed.spec, { allowLoopback: true })
   const { finalizers } = old.metadata
   const isBound = withoutLegacyFinalizers(finalizers).length < finalizers.length
-  const isKept = [service, endpoints].every((live) => live && isKeptBy(current, live.metadata))
+  const isKept = current !== undefined && isTakenOver({ current, service, endpoints })
   const steps: Step[] = []
   if (isOwnedBy(old, service?.metadata)) steps.push({ kind: 'orphan', what: 'services' })
   if (isOwnedBy(old, endpoints?.metadata)) steps.push({ kind: 'orphan', what: 'endpoints' })
@@ -84,6 +85,21 @@ export function planMove(
     notes.push('It was being deleted and lives on; delete the new one if that was meant')
   }
   return { ok: true, steps, notes }
+}
+
+/**
+ * Whether the operator keeps what is published for `current`. Where it publishes EndpointSlices alone,
+ * there are no Endpoints: then its status tells.
+ */
+export function isTakenOver({
+  current,
+  service,
+  endpoints,
+}: Pick<Standing, 'service' | 'endpoints'> & { readonly current: ClusterEndpoint }): boolean {
+  if (!service || !isKeptBy(current, service.metadata)) return false
+  if (endpoints) return isKeptBy(current, endpoints.metadata)
+  const conditions = readStatus(current.status)?.conditions ?? []
+  return conditions.some(({ type, status }) => type === 'SyncEndpointReady' && status === 'True')
 }
 
 /** The step that gives each port of one of our resources its own hosts; none when they have them. */

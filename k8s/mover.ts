@@ -4,8 +4,8 @@ import * as v from 'valibot'
 import { type ClusterEndpoint, GROUP, parseClusterEndpoint } from '../crds/clusterendpoint.ts'
 import { readEndpoints } from '../crds/endpoints.ts'
 import { type LEGACY_GROUP, withoutLegacyFinalizers } from '../crds/legacy.ts'
-import { controllerOf } from '../crds/metadata.ts'
 import {
+  isTakenOver,
   type NewClusterEndpoint,
   planRewrite,
   type Standing,
@@ -16,7 +16,7 @@ import { readStatus } from '../crds/status.ts'
 import { pause } from './backoff.ts'
 import type { ApiClient, ApiRequest } from './client.ts'
 import { statusOfError } from './errors.ts'
-import { find } from './find.ts'
+import { find, lookAt } from './find.ts'
 import { listAll } from './list.ts'
 import {
   clusterEndpointPath,
@@ -57,9 +57,9 @@ export async function standingAround(
 ): Promise<{ readonly standing: Standing; readonly objects: readonly Raw[] }> {
   const old = parseClusterEndpoint(raw)
   const [current, service, endpoints] = await Promise.all([
-    find(client, clusterEndpointPath(old.metadata)),
-    find(client, publishedPath('services', old.metadata)),
-    find(client, publishedPath('endpoints', old.metadata)),
+    find({ client }, clusterEndpointPath(old.metadata)),
+    find({ client }, publishedPath('services', old.metadata)),
+    find({ client }, publishedPath('endpoints', old.metadata)),
   ])
   return {
     standing: {
@@ -163,7 +163,7 @@ async function amend(
   amendment: (object: Raw) => Amendment | undefined,
 ): Promise<void> {
   for (let tries = 1; ; tries++) {
-    const object = await find(client, path)
+    const object = await find({ client }, path)
     const wanted = object === undefined ? undefined : amendment(object)
     if (!wanted) return
     const { resourceVersion } = v.parse(versionSchema, object).metadata
@@ -211,18 +211,13 @@ async function awaitTakeover(
 
 async function takeoverProblem(client: ApiClient, named: Named): Promise<string | undefined> {
   const [current, service, endpoints] = await Promise.all([
-    find(client, clusterEndpointPath(named)),
-    find(client, publishedPath('services', named)),
-    find(client, publishedPath('endpoints', named)),
+    lookAt({ client }, clusterEndpointPath(named), parseClusterEndpoint),
+    lookAt({ client }, publishedPath('services', named), readService),
+    lookAt({ client }, publishedPath('endpoints', named), readEndpoints),
   ])
   if (current === undefined) return 'the new ClusterEndpoint has been deleted'
-  const { metadata, status } = parseClusterEndpoint(current)
-  const owners = [
-    service === undefined ? undefined : controllerOf(readService(service).metadata),
-    endpoints === undefined ? undefined : controllerOf(readEndpoints(endpoints).metadata),
-  ]
-  if (owners.every((owner) => owner?.uid === metadata.uid)) return undefined
-  const refused = readStatus(status)?.conditions.find(
+  if (isTakenOver({ current, service, endpoints })) return undefined
+  const refused = readStatus(current.status)?.conditions.find(
     ({ type, status: is }) => type === 'SyncServiceReady' && is === 'False',
   )
   if (refused) return `the operator says: ${refused.message}`

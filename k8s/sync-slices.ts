@@ -18,7 +18,7 @@ import {
 import type { HostTarget } from '../crds/targets.ts'
 import { logWrite, type WriteContext } from './attempt.ts'
 import type { ApiClient } from './client.ts'
-import { lookAt } from './look.ts'
+import { lookAt } from './find.ts'
 import { slicePath, slicesPath } from './paths.ts'
 import type { Slices } from './slices.ts'
 

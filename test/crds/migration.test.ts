@@ -24,6 +24,13 @@ const old = (metadata: Fields = {}, spec: unknown = OLD_SPEC) =>
   cepOf(spec, { uid: OLD_UID, ...metadata })
 const current = (spec: unknown = NEW_SPEC) => cepOf(spec)
 
+/** One whose addresses are published, by its status. */
+const syncedCurrent = (status: 'True' | 'Unknown') => {
+  const lastTransitionTime = '2026-11-26T00:00:00Z'
+  const conditions = [{ type: 'SyncEndpointReady', status, lastTransitionTime }]
+  return { ...current(), status: { phase: 'Healthy', conditions } }
+}
+
 const serviceOf = (ownerReferences: readonly unknown[], spec: Fields = {}) =>
   readService({
     metadata: liveMetadata({ ownerReferences }),
@@ -74,6 +81,16 @@ describe('planMove()', () => {
       'done, the new one in the form of v0.2.x',
       { current: current(OLD_SPEC), ...both(OUR_OWNER) },
       [],
+    ],
+    [
+      'done, where slices alone are published',
+      { current: syncedCurrent('True'), service: serviceOf([OUR_OWNER]), endpoints: undefined },
+      [],
+    ],
+    [
+      'the Service taken over, the addresses not yet published',
+      { current: syncedCurrent('Unknown'), service: serviceOf([OUR_OWNER]), endpoints: undefined },
+      ['await'],
     ],
     [
       'owned by both',
