@@ -51,12 +51,16 @@ export async function standingOf(context: SyncContext, cep: ClusterEndpoint): Pr
   return { service, endpoints }
 }
 
-/** All that clients are sent to now, by Endpoints or by our slices. Worked out when it is asked for. */
+/**
+ * All that clients are sent to now, by Endpoints or by our slices; undefined where there are neither.
+ * Worked out when it is asked for.
+ */
 export function publishedNow(
   { slices }: Pick<SyncContext, 'slices'>,
   cep: ClusterEndpoint,
   endpoints: LiveEndpoints | undefined,
-): PublishedAddresses {
+): PublishedAddresses | undefined {
+  if (!endpoints && slices.of(cep.metadata).length === 0) return undefined
   let known: ReadonlySet<string> | undefined
   return {
     get published() {

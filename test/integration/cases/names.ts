@@ -7,6 +7,7 @@ import { tcpPort } from '../manifests.ts'
 import { published } from '../objects.ts'
 import { Sandbox } from '../sandbox.ts'
 import type { Session } from '../session.ts'
+import { endpointsOf, serviceOf } from './made.ts'
 
 const TEST_MAX_MS = 90_000
 /** Milliseconds in which a name is asked again, whose TTL is short: five seconds, and what adds to them. */
@@ -210,6 +211,32 @@ export function nameCases(session: () => Session): void {
       await sandbox.eventually(2 * AGAIN_MS, () => expect(resolved()?.status).toBe('True'))
       expect(sandbox.resourceVersions('db')[2]).toBe(version ?? '')
       expect(sandbox.events('db', 'LookupFailing').length).toBeGreaterThan(0)
+    },
+    TEST_MAX_MS,
+  )
+
+  test.concurrent(
+    'a name that is put in place of addresses made by hand keeps them: no probe has spoken against them',
+    async () => {
+      await using sandbox = await Sandbox.open(session())
+      const { hosts } = session().world
+      const { name, port, lines } = await named(sandbox, { a: hosts })
+      const ports = [{ name: 'sql', protocol: 'TCP', port, targetPort: port }]
+      await session().api.create(sandbox.place('services'), serviceOf(ports))
+      await session().api.create(sandbox.place('endpoints'), endpointsOf(hosts, port))
+      await sandbox.eventually(5_000, () => expect(sandbox.published('db')).not.toEqual([]))
+
+      // More successes than there can be before the first write.
+      const slow = { ...tcpPort('sql', port, [name]), successThreshold: 10 }
+      await sandbox.create('db', { periodSeconds: 1, ports: [slow] })
+      await sandbox.eventually(5_000, () => {
+        expect(sandbox.published('db')).toEqual(lines(hosts))
+        expect(sandbox.status('db')).toMatchObject({ phase: 'Healthy', ready: '2/2' })
+      })
+      for (const { object } of session().recordings.endpoints.versions(sandbox.namespace, 'db')) {
+        const all = published(object).join()
+        expect(hosts.filter((host) => all.includes(` ${host}:${port}`))).toEqual([...hosts])
+      }
     },
     TEST_MAX_MS,
   )
