@@ -308,6 +308,7 @@ export class Resource {
       this.#drop(key, host)
     }
     for (const target of this.#expansion.targets) this.#keep(target)
+    this.#forgetCounters()
     return { hasLost }
   }
 
@@ -319,7 +320,6 @@ export class Resource {
       if (!isSameQuestion(before, target)) this.#options.scheduler.update(host.check, target)
       // Nobody will attempt it any more.
       if (!target.probe) this.#awaiting.delete(host.check)
-      if (countersKey(before) !== countersKey(target)) this.#forgetCounters(before)
       return
     }
     const { namespace, name } = this.metadata
@@ -330,19 +330,16 @@ export class Resource {
     if (target.probe) this.#awaiting.set(check, isTold)
   }
 
-  #drop(key: string, { target, check }: Host): void {
+  #drop(key: string, { check }: Host): void {
     this.#options.scheduler.stop(check)
     this.#hosts.delete(key)
     this.#awaiting.delete(check)
-    this.#forgetCounters(target)
   }
 
-  /** Ends the series of `target`, unless a host still has it. */
-  #forgetCounters(target: HostTarget): void {
-    const counters = countersKey(target)
-    if (!this.#counters.has(counters)) return
-    const isShared = [...this.#hosts.values()].some((host) => countersKey(host.target) === counters)
-    if (!isShared) this.#counters.delete(counters)
+  /** Ends the series that no host has any more. */
+  #forgetCounters(): void {
+    const kept = new Set([...this.#hosts.values()].map(({ target }) => countersKey(target)))
+    for (const key of this.#counters.keys()) if (!kept.has(key)) this.#counters.delete(key)
   }
 
   #firstHealth(target: HostTarget) {

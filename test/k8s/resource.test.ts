@@ -292,6 +292,19 @@ describe.concurrent('update()', () => {
     )
   })
 
+  test('of thousands of hosts that go costs no time that others miss', async () => {
+    const many = Array.from({ length: 10_000 }, (_, n) => `10.1.${n >> 8}.${n & 255}`)
+    const { resource } = watched(cep(many, {}, 1, undefined, 600))
+    resource.adopt(undefined)
+    await eventually(10_000, () => expect(resource.isFirstRoundIn).toBe(true))
+    const few = cep([A], {}, 2)
+    const fromMs = performance.now()
+    resource.update(few, undefined)
+    expect(performance.now() - fromMs).toBeLessThan(1_000)
+    expect([...resource.counters]).toEqual([])
+    resource.stop()
+  })
+
   test('two ports that ask a host the same share a series until both are gone', async () => {
     const entry = { port: 80, targetPort: 80, hosts: [A], tcpSocket: { enable: true } }
     const two = (names: readonly string[], generation: number) =>
