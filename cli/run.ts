@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { abortOf } from '../k8s/abort.ts'
 import { createClient } from '../k8s/client.ts'
 import { loadConfig } from '../k8s/config.ts'
 import { startController } from '../k8s/controller.ts'
@@ -216,13 +217,6 @@ function stopOnSignals(log: Log): AbortSignal {
     })
   }
   return stop.signal
-}
-
-function abortOf(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }
 
 function leaseTimesOf(flags: ParsedFlags) {

@@ -1,58 +1,26 @@
-// Joins the rest: watches feed caches and mark work, probes mark work, and the work brings one resource
-// at a time up to date. Caches stay warm always; probing and writing happen only while leading.
+// Joins the rest: watches feed caches and mark work, and whoever leads does the work (k8s/leading.ts).
+// Caches stay warm always; probing and writing happen only while leading.
 
 import { readEndpoints } from '../crds/endpoints.ts'
-import { serviceFamilies } from '../crds/families.ts'
-import { type HostPolicy, targetText } from '../crds/hosts.ts'
-import { withoutLegacyFinalizers } from '../crds/legacy.ts'
 import { MANAGED_LABEL, MANAGED_VALUE } from '../crds/metadata.ts'
-import { PREDECESSOR, readService } from '../crds/service.ts'
-import { type Condition, portLabel, type Status } from '../crds/status.ts'
-import type { Lookup } from '../dns/lookup.ts'
-import { createResolver, type Resolver } from '../dns/resolver.ts'
-import { attempt } from '../probes/probers.ts'
-import { Scheduler, type SchedulerOptions } from '../probes/scheduler.ts'
-import { askedMs, backoffMs, mayPassAnyMoment, pause } from './backoff.ts'
-import type { ApiClient } from './client.ts'
-import { messageOf, statusOfError } from './errors.ts'
-import { createRecorder, type Transition } from './events.ts'
+import { readService } from '../crds/service.ts'
+import type { Resolver } from '../dns/resolver.ts'
+import type { Scheduler } from '../probes/scheduler.ts'
+import { abortOf } from './abort.ts'
+import { messageOf } from './errors.ts'
+import { type Leading, type LeadingOptions, startLeading } from './leading.ts'
 import { createLiveCache } from './live.ts'
-import type { Log } from './log.ts'
 import type { ResourceMetrics } from './metrics.ts'
-import { CLUSTER_ENDPOINTS, keyOf, publishedCollection } from './paths.ts'
-import type { PublishWish } from './publishing.ts'
-import { createWorkQueue, type WorkQueue } from './queue.ts'
+import { CLUSTER_ENDPOINTS, publishedCollection } from './paths.ts'
+import type { WorkQueue } from './queue.ts'
 import { type Reflector, startReflector } from './reflector.ts'
-import { Resource, readSeen, type Seen } from './resource.ts'
+import { readSeen } from './resource.ts'
 import { startSlices } from './slices.ts'
-import {
-  publishedNow,
-  type SyncContext,
-  type SyncResult,
-  standingOf,
-  statusNow,
-  syncObjects,
-} from './sync.ts'
-import { createWriter, type Permit } from './writer.ts'
+import type { Permit } from './writer.ts'
 
-export type ControllerOptions = {
-  readonly client: ApiClient
-  readonly log: Log
-  readonly policy: HostPolicy
-  /** Which kinds of object carry the addresses. */
-  readonly publish: PublishWish
-  /** How a name is looked up. */
-  readonly lookup: Lookup
-  /** Resources brought up to date at once. */
-  readonly concurrency: number
-  /** Attempts at once. */
-  readonly inFlightMax: number
-  /** Who we are in Events: the pod's name. */
-  readonly instance: string
+export type ControllerOptions = LeadingOptions & {
   /** Ends the watches. */
   readonly signal: AbortSignal
-  /** How a host is asked; the probers, unless a test has hosts of its own. */
-  readonly attempt?: SchedulerOptions['attempt']
 }
 
 export type Controller = {
@@ -68,18 +36,6 @@ export type Controller = {
   readonly queueStats: () => ReturnType<WorkQueue['stats']>
   readonly reflectors: Readonly<Record<string, Reflector>>
 }
-
-/** Milliseconds after which something that was refused is looked at again: nobody tells us of objects that are not ours. */
-const REFUSED_RECHECK_MS = 30_000
-
-/** Milliseconds after which is gone on with what waits for another controller. */
-const UNFINISHED_MS = 250
-
-/** Milliseconds at least, and twice that at most, until work goes on when the API server is back. */
-const BACK_MS = 500
-
-/** Milliseconds after which work that waits for the API server is tried, one piece of it. */
-const SCOUT_MS = 4_000
 
 /** Milliseconds that the last list may be old when we begin to lead: as at a start, no older. */
 const CACHE_AGE_MAX_MS = 1_000
@@ -149,223 +105,3 @@ export function startController(options: ControllerOptions): Controller {
 const idleScheduler = { inFlight: 0, waiting: 0, latenessMs: 0, overdueMs: 0, stalls: 0 }
 
 const idleResolver = { names: 0, failing: 0, inFlight: 0, told: 0, failed: 0 }
-
-type Caches = Pick<SyncContext, 'services' | 'endpoints' | 'slices'> & {
-  readonly seen: ReturnType<typeof createLiveCache<Seen>>
-}
-
-type Leading = {
-  readonly queue: WorkQueue
-  readonly scheduler: Scheduler
-  readonly resolver: Resolver
-  readonly done: Promise<void>
-  readonly metrics: () => Iterable<ResourceMetrics>
-}
-
-/** All that exists only while leading. */
-function startLeading(options: ControllerOptions, caches: Caches, permit: Permit): Leading {
-  const { signal } = permit
-  const { client, log, policy, publish, concurrency, inFlightMax, instance } = options
-  const writer = createWriter(client, permit)
-  const recorder = createRecorder(writer, log, instance)
-  const scheduler = new Scheduler({ attempt: options.attempt ?? attempt, inFlightMax })
-  const resolver = createResolver(options.lookup)
-  const context: SyncContext = { client, writer, log, signal, publish, ...caches }
-  const resources = new Map<string, Resource>()
-  const queue = createWorkQueue({ concurrency, work })
-  /** Resources that wait for the API server, and until when they do at least. */
-  const stuck = new Map<string, number>()
-  let isWaiting = false
-  let isScouting = false
-
-  async function work(key: string): Promise<void> {
-    stuck.delete(key)
-    const seen = caches.seen.get(key)
-    const known = resources.get(key)
-    if (known && known.metadata.uid !== seen?.metadata.uid) drop(key, known)
-    if (!seen) return
-    const resource = resources.get(key) ?? adoptable(key, seen)
-    try {
-      const result = await bringUpToDate(resource, seen)
-      resource.failures = result === 'failed' ? resource.failures + 1 : 0
-      if (result === 'failed') queue.mark(key, backoffMs(resource.failures))
-      if (result === 'failed' && isForbidden(resource)) markWhenReachable(key, 0)
-      if (result === 'refused') queue.mark(key, REFUSED_RECHECK_MS)
-      if (result === 'unfinished') queue.mark(key, UNFINISHED_MS)
-      if (result === 'settling') queue.mark(key, resource.settleInMs())
-    } catch (error) {
-      if (signal.aborted) return
-      resource.failures++
-      const waitMs = backoffMs(resource.failures, error)
-      const { namespace, name } = seen.metadata
-      log.warn('cannot bring up to date; trying again', {
-        namespace,
-        name,
-        reason: messageOf(error),
-        inSeconds: Math.round(waitMs / 1000),
-      })
-      queue.mark(key, waitMs)
-      if (mayPassAnyMoment(error)) markWhenReachable(key, askedMs(error))
-    }
-  }
-
-  /** Does not wait a long backoff out when the API server comes back meanwhile, in `leastMs` or later. */
-  function markWhenReachable(key: string, leastMs: number): void {
-    stuck.set(key, performance.now() + leastMs)
-    if (!isScouting) void scout()
-    if (isWaiting) return
-    isWaiting = true
-    void client.whenReachable(signal).then(() => {
-      isWaiting = false
-      for (const [each, fromMs] of stuck) {
-        const leastMs = Math.max(0, fromMs - performance.now())
-        queue.mark(each, leastMs + BACK_MS * (1 + Math.random()))
-      }
-      stuck.clear()
-      // Who still hangs in a request of before begins anew too.
-      for (const resource of resources.values()) resource.failures = 0
-    })
-  }
-
-  /** One of those that wait tries again every few seconds, however many there are: nobody else may ask. */
-  async function scout(): Promise<void> {
-    isScouting = true
-    for (;;) {
-      await pause(SCOUT_MS, signal)
-      const [first] = stuck
-      if (signal.aborted || !first) break
-      const [key, fromMs] = first
-      if (fromMs <= performance.now()) queue.mark(key, 0)
-    }
-    isScouting = false
-  }
-
-  function adoptable(key: string, seen: Seen): Resource {
-    const { namespace, name } = seen.metadata
-    const resource = new Resource(seen, {
-      scheduler,
-      resolver,
-      policy,
-      onNews: () => queue.mark(key),
-      onTransition: (transition) => logTransition(seen, transition),
-      onAttempt: (target, { outcome, durationMs }) =>
-        log.debug('attempt', {
-          namespace,
-          name,
-          target: targetText(target),
-          probe: target.probe?.kind,
-          result: outcome.result,
-          reason: outcome.result === 'ok' ? undefined : outcome.reason,
-          ms: Math.round(durationMs),
-        }),
-    })
-    resources.set(key, resource)
-    return resource
-  }
-
-  function drop(key: string, resource: Resource): void {
-    resource.stop()
-    resources.delete(key)
-    recorder.forget(resource)
-  }
-
-  async function bringUpToDate(resource: Resource, seen: Seen): Promise<SyncResult | 'settling'> {
-    const { metadata } = seen
-    const cep = { metadata }
-    const finalizers = withoutLegacyFinalizers(metadata.finalizers)
-    if (finalizers.length < metadata.finalizers.length) {
-      const { namespace, name } = metadata
-      log.info('removing finalizers of an earlier version', { namespace, name })
-      await writer.setFinalizers(metadata, finalizers)
-    }
-    if (metadata.deletionTimestamp !== undefined) {
-      resource.stop()
-      return 'gone'
-    }
-    if (!resource.isAdopted) {
-      const { service, endpoints } = await standingOf(context, cep)
-      if (service) resource.noteFamilies(serviceFamilies(service.spec))
-      resource.adopt(publishedNow(context, cep, endpoints))
-    }
-    resource.update(seen, publishedNow(context, cep, caches.endpoints.get(keyOf(metadata))))
-    if (resource.settleInMs() > 0) return 'settling'
-
-    resource.notePublished()
-    const result = resource.hasPlan ? await syncObjects(context, cep, resource) : 'done'
-    if (result === 'gone') return result
-    const transitions = resource.takeTransitions()
-    if (transitions.length > 0) recorder.tell(resource, transitions)
-    await writeStatus(resource)
-    return result
-  }
-
-  function logTransition({ metadata: { namespace, name } }: Seen, transition: Transition): void {
-    const { target, isHealthy, reason } = transition
-    const host = targetText(target)
-    const told = { namespace, name, port: portLabel(target.servicePort), host }
-    if (isHealthy) log.info('host is healthy', told)
-    else log.warn('host is out', { ...told, reason })
-  }
-
-  async function writeStatus(resource: Resource): Promise<void> {
-    const { metadata } = resource
-    const standing = resource.standingStatus(caches.seen.get(keyOf(metadata)))
-    const status = statusNow(context, resource, standing)
-    if (Bun.deepEquals(status, standing)) return
-    for (const { reason, message } of newTroubles(status, standing)) {
-      const { namespace, name } = metadata
-      log.warn('needs a person', { namespace, name, reason, message })
-      recorder.warn(resource, reason, message)
-    }
-    try {
-      // Not into the cache: the answer may hold an edit that no watch has told of yet, and must still.
-      resource.noteWritten(readSeen(await writer.patchStatus(metadata, status)))
-    } catch (error) {
-      // Deleted meanwhile: the watch will say so.
-      if (statusOfError(error) !== 404) throw error
-    }
-  }
-
-  const done = abortOf(signal).then(async () => {
-    resolver.close()
-    await Promise.all([queue.close(), scheduler.close()])
-  })
-
-  return { queue, scheduler, resolver, done, metrics: () => metricsOf(resources) }
-}
-
-/**
- * Conditions that say no, and did not say so in the status that stands. Ready only sums the others up;
- * a Service that is refused speaks in two conditions, and is told once.
- */
-function newTroubles(status: Status, standing: Status | undefined): Iterable<Condition> {
-  const troubles = status.conditions.filter(({ type, status: answer, reason, message }) => {
-    if (answer !== 'False' || type === 'Ready' || reason === PREDECESSOR) return false
-    const before = standing?.conditions.find((condition) => condition.type === type)
-    return before?.status !== 'False' || before.reason !== reason || before.message !== message
-  })
-  return new Map(
-    troubles.map((trouble) => [`${trouble.reason} ${trouble.message}`, trouble]),
-  ).values()
-}
-
-function abortOf(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}
-
-/** Whether a write was refused for want of a role: others may get theirs back at the same moment. */
-function isForbidden({ service, endpoints }: Resource): boolean {
-  return [service, endpoints].some((state) => state?.ok === false && state.reason === 'Forbidden')
-}
-
-function* metricsOf(resources: ReadonlyMap<string, Resource>): Generator<ResourceMetrics> {
-  for (const resource of resources.values()) {
-    const { namespace, name } = resource.metadata
-    const { plan, counters } = resource
-    const targets = plan.targets.length + plan.refused.length + plan.unresolved.length
-    yield { namespace, name, healthy: resource.healthyTargets.length, targets, counters }
-  }
-}
