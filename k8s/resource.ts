@@ -10,7 +10,7 @@ import {
 import { isPublished, type PublishedAddresses } from '../crds/endpoints.ts'
 import { believedAddresses, type Expansion, expand, withinFamilies } from '../crds/expansion.ts'
 import type { Family } from '../crds/families.ts'
-import { type HostPolicy, hostPort } from '../crds/hosts.ts'
+import type { HostPolicy } from '../crds/hosts.ts'
 import type { Spec } from '../crds/schema.ts'
 import {
   type ObservedNames,
@@ -26,8 +26,9 @@ import type { Resolver } from '../dns/resolver.ts'
 import { type Health, seed } from '../probes/health.ts'
 import type { Attempt, Check, Scheduler } from '../probes/scheduler.ts'
 import type { Transition } from './events.ts'
-import { countAttempt, newCounters, type ProbeCounters } from './metrics.ts'
+import type { ProbeCounters } from './metrics.ts'
 import { Names } from './names.ts'
+import { Series } from './series.ts'
 import { contradicts, isSettled, siblingsInMs, type Turn } from './siblings.ts'
 import { isNewer } from './versions.ts'
 
@@ -93,7 +94,7 @@ export class Resource {
   readonly #hosts = new Map<string, Host>()
   /** Checks that have not had an attempt yet, and whether a status already told that they are out. */
   readonly #awaiting = new Map<Check, boolean>()
-  readonly #counters = new Map<string, ProbeCounters>()
+  readonly #series = new Series()
   #transitions: Transition[] = []
   #written: { readonly resourceVersion: string; readonly status: Status | undefined } | undefined
   #settleAtMs = 0
@@ -164,7 +165,7 @@ export class Resource {
   }
 
   get counters(): Iterable<ProbeCounters> {
-    return this.#counters.values()
+    return this.#series.values()
   }
 
   get healthyTargets(): HostTarget[] {
@@ -256,7 +257,7 @@ export class Resource {
     for (const { check } of this.#hosts.values()) this.#options.scheduler.stop(check)
     this.#hosts.clear()
     this.#awaiting.clear()
-    this.#counters.clear()
+    this.#series.keep([])
   }
 
   /** Puts the spec in force; one that is invalid leaves the last valid one in force. */
@@ -308,7 +309,7 @@ export class Resource {
       this.#drop(key, host)
     }
     for (const target of this.#expansion.targets) this.#keep(target)
-    this.#forgetCounters()
+    this.#series.keep(this.#expansion.targets)
     return { hasLost }
   }
 
@@ -336,12 +337,6 @@ export class Resource {
     this.#awaiting.delete(check)
   }
 
-  /** Ends the series that no host has any more. */
-  #forgetCounters(): void {
-    const kept = new Set([...this.#hosts.values()].map(({ target }) => countersKey(target)))
-    for (const key of this.#counters.keys()) if (!kept.has(key)) this.#counters.delete(key)
-  }
-
   #firstHealth(target: HostTarget) {
     const live = this.#live
     const isWell = target.probe === undefined || (live !== undefined && isPublished(live, target))
@@ -356,7 +351,7 @@ export class Resource {
     const host = this.#hosts.get(check.target.key)
     if (!host || host.check !== check) return
     const { target } = host
-    countAttempt(this.#countersOf(target), attempt)
+    this.#series.count(target, attempt)
     this.#options.onAttempt(target, attempt)
     const isFirst = this.#awaiting.has(check)
     const isTold = this.#awaiting.get(check) ?? true
@@ -404,16 +399,6 @@ export class Resource {
     if (this.#transitions.length < TRANSITIONS_MAX) this.#transitions.push(transition)
   }
 
-  #countersOf(target: HostTarget): ProbeCounters {
-    const key = countersKey(target)
-    const known = this.#counters.get(key)
-    if (known) return known
-    const kind = target.probe?.kind ?? 'none'
-    const counters = newCounters(hostPort(target.host, target.port), kind)
-    this.#counters.set(key, counters)
-    return counters
-  }
-
   /** Milliseconds in which all names and hosts that are new have answered, if they ever do. */
   #firstRoundMs(): number {
     let longest = 0
@@ -429,9 +414,4 @@ export class Resource {
   #settleWithin(ms: number): void {
     this.#settleAtMs = performance.now() + Math.min(ms, SETTLE_ADOPTED_MAX_MS)
   }
-}
-
-/** Two ports of a resource may ask the same host the same: they share one series. */
-function countersKey({ host, port, probe }: HostTarget): string {
-  return `${probe?.kind} ${host} ${port}`
 }
