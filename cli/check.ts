@@ -73,9 +73,10 @@ type Finding = {
   /** The DNS name that led to it. */
   readonly name?: string
   readonly targetPort: number
-  readonly probe: string
+  /** Absent, as is the time it took, where there was no address to ask. */
+  readonly probe?: string
   readonly verdict: 'healthy' | 'unhealthy' | 'unknown'
-  readonly latencyMs: number
+  readonly latencyMs?: number
   readonly reason: string
 }
 
@@ -205,8 +206,7 @@ function withoutAddress(
   const { servicePort, targetPort } = host
   const [shown, reason] = 'name' in host ? [host.name, host.reason] : [host.host, host.message]
   const port = portLabel(servicePort)
-  const unhealthy = { probe: 'none', verdict: 'unhealthy', latencyMs: 0 } as const
-  return { ...unhealthy, port, host: shown, targetPort, reason }
+  return { port, host: shown, targetPort, verdict: 'unhealthy', reason }
 }
 
 function text(findings: readonly Finding[]): string {
@@ -215,9 +215,9 @@ function text(findings: readonly Finding[]): string {
       port,
       name === undefined ? host : `${host} of ${name}`,
       String(targetPort),
-      probe,
+      probe ?? '',
       verdict,
-      `${latencyMs} ms`,
+      latencyMs === undefined ? '' : `${latencyMs} ms`,
       reason,
     ],
   )

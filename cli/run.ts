@@ -112,7 +112,7 @@ export const RUN_FLAGS: readonly Flag[] = [
 export const RUN_HELP = `Publishes hosts outside the cluster as Services, those that answer.
 
 Usage:
-  endpoints-operator [flags]             run the operator
+  endpoints-operator [flags]               run the operator
 ${commandHelp()}
 
 Examples:

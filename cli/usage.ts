@@ -20,7 +20,7 @@ export const COMMANDS: readonly CommandUsage[] = [
 ]
 
 /** Columns of a command in --help. */
-const LEFT = 41
+const LEFT = 43
 
 /** The lines of --help that list the commands. */
 export function commandHelp(): string {

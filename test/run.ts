@@ -24,6 +24,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'hosts and the process in trouble': ['test/hosts', 'test/process'],
   units: [
     'test/crds',
+    'test/docs',
     'test/k8s',
     'test/cli',
     'test/dns',
