@@ -77,8 +77,8 @@ export function apiserverUrl({ ports }: Layout): string {
   return `https://127.0.0.1:${ports.apiserver}`
 }
 
-/** `Kubernetes v1.20.2` without its first word. */
-function versionOf({ kubeApiserver }: Binaries): string {
+/** Of the API server, like `v1.20.2`. */
+export function versionOf({ kubeApiserver }: Binaries): string {
   const output = Bun.spawnSync([kubeApiserver, '--version'])
   const version = /v\d+\.\d+\.\d+\S*/.exec(output.stdout.toString())?.[0]
   if (version === undefined) throw new Error(`Cannot run ${kubeApiserver} --version`)

@@ -173,7 +173,8 @@ function existing(path: string): string | undefined {
   return existsSync(path) ? path : undefined
 }
 
-function cacheRoot(): string {
+/** Where control planes are kept; it need not exist. */
+export function cacheRoot(): string {
   const base = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
   return join(base, 'endpoints-operator', 'controlplane')
 }

@@ -1,4 +1,5 @@
 import { describeInNamespace } from '../controlplane/describe-in-namespace.ts'
+import { versionOf } from '../controlplane/layout.ts'
 import { findBinaries } from '../controlplane/provision.ts'
 import { dualStackCases } from './cases/dual-stack.ts'
 import { startRealWorld } from './real-world.ts'
@@ -9,7 +10,7 @@ const RANGES = '--service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/112'
 const GATE = '--feature-gates=IPv6DualStack=true'
 
 const found = findBinaries()
-const isOld = found.ok && /v1\.20\./.test(versionOf(found.binaries.kubeApiserver))
+const isOld = found.ok && versionOf(found.binaries).startsWith('v1.20.')
 
 describeInNamespace(
   'the operator against a real API server with two families',
@@ -19,7 +20,3 @@ describeInNamespace(
       dualStackCases,
     ]),
 )
-
-function versionOf(program: string): string {
-  return Bun.spawnSync([program, '--version']).stdout.toString()
-}
