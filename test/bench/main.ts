@@ -16,8 +16,10 @@ import { type Figure, figuresTable, isMet } from './figure.ts'
 import { compileFloor } from './floor.ts'
 import { describeMachine } from './machine.ts'
 import { memory } from './memory.ts'
+import { names } from './names.ts'
 import { rate } from './rate.ts'
 import { rest } from './rest.ts'
+import { slices } from './slices.ts'
 import type { BenchOptions } from './stage.ts'
 import { start } from './start.ts'
 import { LOCAL_NETWORK } from './world.ts'
@@ -30,6 +32,8 @@ const SCENARIOS: Readonly<Record<string, (options: BenchOptions) => Promise<Figu
   rate,
   memory,
   rest,
+  slices,
+  names,
 }
 
 const FLAGS: readonly Flag[] = [

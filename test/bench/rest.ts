@@ -37,7 +37,7 @@ async function restOf(
   { resources, hostsEach, aim }: Size,
 ): Promise<Figure[]> {
   const targets = resources * hostsEach
-  const [periodSeconds, warmSeconds, seconds] = options.isQuick ? [1, 2, 3] : [10, 15, 30]
+  const [periodSeconds, warmSeconds, seconds] = options.isQuick ? [1, 1, 2] : [10, 15, 30]
   await using stage = await Stage.open(options)
   const { pid, metricsUrl } = await stage.startOperator()
   const { port, deviationsMs } = await stage.hosts.start('rhythm')
@@ -73,7 +73,8 @@ async function restOf(
   ]
 }
 
-async function writesOf(metricsUrl: string): Promise<number> {
+/** Writes of the operator so far, by its own count. */
+export async function writesOf(metricsUrl: string): Promise<number> {
   const all = await samples(metricsUrl)
   const isWrite = (labels: ReadonlyMap<string, string>) => WRITING.has(labels.get('verb') ?? '')
   return all

@@ -80,11 +80,15 @@ export class Stage implements AsyncDisposable {
     return this.#stack.use(part)
   }
 
-  /** Starts the compiled operator, behind `prefix`; resolves when it is ready. */
-  async startOperator(prefix: readonly string[] = []): Promise<Spawned> {
+  /** Starts the compiled operator, behind `prefix`, with more `args`; resolves when it is ready. */
+  async startOperator(
+    prefix: readonly string[] = [],
+    args: readonly string[] = [],
+  ): Promise<Spawned> {
     const { kubeconfig, operatorArgs } = this.world
     const command = [this.#options.operator]
-    return this.keep(await spawnOperator({ kubeconfig, args: operatorArgs, prefix, command }))
+    const all = [...operatorArgs, ...args]
+    return this.keep(await spawnOperator({ kubeconfig, args: all, prefix, command }))
   }
 
   /** `count` addresses from the `from`-th on. */
