@@ -45,7 +45,7 @@ export const MANIFESTS_FLAGS: readonly Flag[] = [
   { name: 'help', short: 'h', fallback: '', help: 'show this' },
 ]
 
-const HELP = `Prints the manifest that installs this version: the CRD, the roles, the operator.
+const HELP = `Prints the manifest that installs this version: CRD, roles and operator.
 
 Usage:
   endpoints-operator manifests [flags]

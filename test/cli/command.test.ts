@@ -207,6 +207,9 @@ describe.concurrent('help and version', () => {
     ['run', '--help'],
     ['check', '--help'],
     ['import', '--help'],
+    ['migrate', '--help'],
+    ['manifests', '--help'],
+    ['completion', '--help'],
     ['version', '--help'],
   ]) {
     test(`${args.join(' ')} fits 80 columns and 40 lines, and is no mistake`, async () => {
