@@ -33,13 +33,15 @@ function read(page: string): Section[] {
 
 describe('links', () => {
   test.each(PAGES)('of %s lead to a heading or a file that is there', (page) => {
-    const sections = read(page)
-    const anchors = anchorsOf(sections)
-    const local = sections.flatMap(linksOf).filter((link) => !/^https?:/.test(link))
-    const isThere = (link: string) =>
-      link.startsWith('#')
-        ? anchors.has(decodeURIComponent(link.slice(1)))
-        : existsSync(join(ROOT, dirname(page), link))
+    const local = read(page)
+      .flatMap(linksOf)
+      .filter((link) => !/^https?:/.test(link))
+    const isThere = (link: string) => {
+      const [path = '', anchor] = link.split('#')
+      const file = path === '' ? page : join(dirname(page), path)
+      if (!existsSync(join(ROOT, file))) return false
+      return anchor === undefined || anchorsOf(read(file)).has(decodeURIComponent(anchor))
+    }
     expect(local.filter((link) => !isThere(link))).toEqual([])
   })
 
