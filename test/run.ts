@@ -31,6 +31,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     'test/fuzz',
     'test/apiserver',
     'test/backends',
+    'test/bench',
     'test/probes',
     'test/scripts',
     'test/release',

@@ -44,7 +44,7 @@ export function figuresTable(figures: readonly Figure[]): string {
 
 function aimText({ most, least, timesFloor }: Aim = {}): string {
   const bounds = [
-    most === undefined ? [] : [`<= ${most}`],
+    most === undefined ? [] : [`<= ${rounded(most)}`],
     least === undefined ? [] : [`>= ${rounded(least)}`],
     timesFloor === undefined ? [] : [`<= ${timesFloor} x floor`],
   ]
