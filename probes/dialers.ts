@@ -25,7 +25,10 @@ export type Dialer = (way: Address & { readonly isTls?: boolean }, line: Line) =
 
 /** Connections that cannot be cancelled, at most: those of one tick, and those to hosts that fell silent. */
 const QUICK_MAX = 1_024
-/** The same as a share of the descriptors, where these are few: attempts take half of them, and all others need some. */
+/**
+ * The same where descriptors are few, as a share of those that may be in use: a tenth of the limit on open
+ * files. Attempts take half of them, and all others need some.
+ */
 const QUICK_SHARE = 1 / 8
 
 let connecting = 0
