@@ -5,11 +5,12 @@ import { isPublished } from './endpoints.ts'
 import { type Family, familyOf } from './families.ts'
 import { canonicalAddress, type HostPolicy, parseHost } from './hosts.ts'
 import { HOSTS_MAX } from './schema.ts'
-import { portLabel, type Status } from './status.ts'
+import type { Status } from './status.ts'
 import {
   type HostTarget,
   type NamedHost,
   type Plan,
+  portLabel,
   type RefusedHost,
   type ServicePort,
   targetKey,

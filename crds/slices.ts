@@ -6,8 +6,7 @@ import type { ClusterEndpoint } from './clusterendpoint.ts'
 import { type Family, familyOf } from './families.ts'
 import { canonicalAddress } from './hosts.ts'
 import { desiredMetadata, liveMetadataSchema, type Metadata, metadataDrift } from './metadata.ts'
-import { portLabel } from './status.ts'
-import type { HostTarget } from './targets.ts'
+import { type HostTarget, portLabel } from './targets.ts'
 
 /** The label by which the Service of a slice is found, and the one that says who keeps the slice. */
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'

@@ -7,6 +7,11 @@ import type { PortEntry, Spec } from './schema.ts'
 /** One port of the Service. Entries of the spec with the same name, protocol and port are one. */
 export type ServicePort = Pick<PortEntry, 'name' | 'protocol' | 'port' | 'targetPort'>
 
+/** What a Service port is called: its name, or its number when it has none. */
+export function portLabel({ name, port }: ServicePort): string {
+  return name === '' ? String(port) : name
+}
+
 /** A target, and the Service port that it serves. */
 export type HostTarget = Target & { readonly servicePort: ServicePort }
 

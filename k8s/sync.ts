@@ -16,7 +16,8 @@ import {
   serviceRefusal,
 } from '../crds/service.ts'
 import { publishedBy } from '../crds/slices.ts'
-import { type Status, statusOf } from '../crds/status.ts'
+import type { Status } from '../crds/status.ts'
+import { statusOf } from '../crds/status-of.ts'
 import { attempted, logWrite, refused } from './attempt.ts'
 import { ApiError } from './errors.ts'
 import { lookAt } from './find.ts'

@@ -3,12 +3,12 @@ import {
   HOST_ROWS_MAX,
   type Observed,
   type ObservedHost,
-  portLabel,
   readStatus,
   rowOf,
   type Status,
-  statusOf,
 } from '../../crds/status.ts'
+import { statusOf } from '../../crds/status-of.ts'
+import { portLabel } from '../../crds/targets.ts'
 import { type Health, seed } from '../../probes/health.ts'
 import { noNames, only, planFor } from './fixtures.ts'
 
