@@ -3,10 +3,13 @@
 
 import { provision } from './controlplane/provision.ts'
 import { NO_HELM, provisionHelm } from './deploy/helm.ts'
-import { provisionTools } from './scripts/tools.ts'
+import { provisionPromtool, provisionTools } from './scripts/tools.ts'
 
 const root = `${import.meta.dir}/..`
-const env = { ...process.env, EO_BINARY: `${root}/dist/endpoints-operator` }
+const env: Record<string, string | undefined> = {
+  ...process.env,
+  EO_BINARY: `${root}/dist/endpoints-operator`,
+}
 
 /**
  * What runs beside what: each group mostly waits, for hosts to come and go, so that three at a time keep
@@ -59,10 +62,13 @@ if ((await provisionHelm()) === undefined) {
   console.error(`test: SKIPPING the chart as Helm renders it: ${NO_HELM}`)
 }
 
-const toolsProblem = await provisionTools()
+const promtool = await provisionPromtool()
+if (promtool !== undefined) env.PROMTOOL = promtool
+const toolsProblem =
+  (await provisionTools()) ?? (promtool === undefined ? 'there is no promtool' : undefined)
 if (toolsProblem !== undefined) {
   const isCi = process.env.CI === 'true'
-  const what = isCi ? 'FAILED' : 'SKIPPING tests of packaging'
+  const what = isCi ? 'FAILED' : 'SKIPPING what needs it'
   console.error(`test: ${what}: ${toolsProblem}`)
   if (isCi) process.exit(1)
 }
