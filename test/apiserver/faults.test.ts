@@ -131,10 +131,14 @@ test('chunking splits the stream anywhere, inside characters too', async () => {
   server.fault({ watch: true }, { kind: 'chunking', bytes: 3 })
   const watch = await openWatch(server, since())
   const annotations = { text: 'ä€😀' }
-  server.store.create(service('a', [port('x', 1)], { annotations }))
-  const event = await watch.next(5000)
-  expect(textAt(event?.object, 'metadata', 'annotations', 'text')).toBe('ä€😀')
-  expect(watch.chunks.length).toBeGreaterThan(10)
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+  for (const name of names) {
+    server.store.create(service(name, [port('x', 1)], { annotations }))
+    const event = await watch.next(5000)
+    expect(textAt(event?.object, 'metadata', 'annotations', 'text')).toBe('ä€😀')
+  }
+  // On a busy machine the kernel joins some pieces again, hardly all of them.
+  expect(watch.chunks.length).toBeGreaterThan(2 * names.length)
   watch.close()
 })
 

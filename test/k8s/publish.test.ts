@@ -96,9 +96,11 @@ describe('auto', () => {
     using server = startWorld()
     server.setForbid((_user, verb, resource) => resource === 'endpointslices' && verb === 'patch')
     await using _operator = await startOperator(server, 'auto')
-    await eventually(5_000, () => expect(standing(server)).toEqual(endpointsAlone))
-    const status = server.store.get('clusterendpoints', 'default', 'web')?.status
-    expect(JSON.stringify(status)).toContain('Forbidden')
+    await eventually(5_000, () => {
+      expect(standing(server)).toEqual(endpointsAlone)
+      const status = server.store.get('clusterendpoints', 'default', 'web')?.status
+      expect(JSON.stringify(status ?? {})).toContain('Forbidden')
+    })
     server.setForbid(undefined)
     await eventually(10_000, () => expect(standing(server)).toEqual(both))
   }, 20_000)
