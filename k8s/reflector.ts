@@ -67,9 +67,9 @@ const FRESH_LIST_MS = 5_000
 const STUBBORN_MAX = 3
 /**
  * What a person mends, a missing CRD or role, and the return of an API server that was away are noticed
- * within seconds: the wait for them grows no further than after so many failures, to 3 to 6 s.
+ * within seconds: the wait for them grows no further than after so many failures, to 1.6 to 3.2 s.
  */
-const PATIENCE_MAX = 3
+const PATIENCE_MAX = 2
 
 const eventSchema = v.object({ type: v.string(), object: v.unknown() })
 
