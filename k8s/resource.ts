@@ -182,8 +182,7 @@ export class Resource {
     const nowMs = performance.now()
     const settleMs = this.isFirstRoundIn ? 0 : this.#settleAtMs - nowMs
     const expandMs = this.#isStale ? this.#expandInMs() : 0
-    const checks = [...this.#hosts.values()].map(({ check }) => check)
-    const siblingsMs = this.#turned ? siblingsInMs(checks, this.#turned, nowMs) : 0
+    const siblingsMs = this.#turned ? siblingsInMs(this.#checks(), this.#turned, nowMs) : 0
     const gapMs = this.#publishedMs + WRITE_GAP_MS - nowMs
     return Math.max(0, settleMs, expandMs, siblingsMs, gapMs)
   }
@@ -390,8 +389,12 @@ export class Resource {
     const nowMs = performance.now()
     if (nowMs < this.#calmUntilMs) return
     this.#calmUntilMs = nowMs + periodMs
-    const checks = [...this.#hosts.values()].map(({ check }) => check)
-    this.#options.scheduler.hurry(checks.filter(({ health }) => isSettled(health, verdict)))
+    const settled = this.#checks().filter(({ health }) => isSettled(health, verdict))
+    this.#options.scheduler.hurry(settled)
+  }
+
+  #checks(): Check[] {
+    return [...this.#hosts.values()].map(({ check }) => check)
   }
 
   #remember(transition: Transition): void {
