@@ -77,7 +77,9 @@ export function createRecorder(
     const told = same && nowMs - same.lastMs < SAME_MS ? again(cep, same, nowMs) : anew()
     underWay++
     told
-      .catch((error: unknown) => log.debug('cannot write event', { reason, why: messageOf(error) }))
+      .catch((error: unknown) =>
+        log.debug('cannot write event', () => ({ reason, why: messageOf(error) })),
+      )
       .finally(() => {
         underWay--
       })

@@ -163,7 +163,7 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
       onNews: () => queue.mark(key),
       onTransition: (transition) => logTransition(seen, transition),
       onAttempt: (target, { outcome, durationMs }) =>
-        log.debug('attempt', {
+        log.debug('attempt', () => ({
           namespace,
           name,
           target: targetText(target),
@@ -171,7 +171,7 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
           result: outcome.result,
           reason: outcome.result === 'ok' ? undefined : outcome.reason,
           ms: Math.round(durationMs),
-        }),
+        })),
     })
     resources.set(key, resource)
     return resource

@@ -9,8 +9,8 @@ export type Log = {
   readonly warn: (message: string, fields?: Fields) => void
   /** Transitions and writes. */
   readonly info: (message: string, fields?: Fields) => void
-  /** Attempts; only with `--v 4` and above. */
-  readonly debug: (message: string, fields?: Fields) => void
+  /** Attempts; only with `--v 4` and above, and only then are the fields asked for. */
+  readonly debug: (message: string, fieldsOf?: () => Fields) => void
 }
 
 export type LogOptions = { readonly format: 'text' | 'json'; readonly verbosity: number }
@@ -51,12 +51,14 @@ export function createLog({ format, verbosity }: LogOptions, sink: LogSink = sta
     (level: Level) =>
     (message: string, fields: Fields = {}) =>
       write(level, message, fields)
-  const silent = () => {}
   return {
     error: at('error'),
     warn: at('warn'),
     info: at('info'),
-    debug: verbosity >= DEBUG_VERBOSITY ? at('debug') : silent,
+    debug:
+      verbosity >= DEBUG_VERBOSITY
+        ? (message, fieldsOf) => write('debug', message, fieldsOf?.() ?? {})
+        : () => {},
   }
 }
 

@@ -26,7 +26,7 @@ import type { Resolver } from '../dns/resolver.ts'
 import { type Health, seed } from '../probes/health.ts'
 import type { Attempt, Check, Scheduler } from '../probes/scheduler.ts'
 import type { Transition } from './events.ts'
-import type { ProbeCounters } from './metrics.ts'
+import { countAttempt, type ProbeCounters } from './metrics.ts'
 import { Names } from './names.ts'
 import { Series } from './series.ts'
 import { contradicts, isSettled, siblingsInMs, type Turn } from './siblings.ts'
@@ -45,7 +45,12 @@ export function readSeen(object: unknown): Seen {
   return { metadata: cep.metadata, parsed: parseSpec(cep), status: readStatus(cep.status) }
 }
 
-type Host = { target: HostTarget; readonly check: Check }
+type Host = {
+  target: HostTarget
+  readonly check: Check
+  /** Those of `target`; undefined until it had an attempt. */
+  counters: ProbeCounters | undefined
+}
 
 /** Milliseconds that publishing waits at most for the first answers of new hosts, so that an edit never shows an empty middle. */
 const SETTLE_EDIT_MS = 500
@@ -317,6 +322,7 @@ export class Resource {
     if (host) {
       const before = host.target
       host.target = target
+      host.counters = undefined
       if (!isSameQuestion(before, target)) this.#options.scheduler.update(host.check, target)
       // Nobody will attempt it any more.
       if (!target.probe) this.#awaiting.delete(host.check)
@@ -326,7 +332,7 @@ export class Resource {
     const { health, isTold } = this.#firstHealth(target)
     const id = `${namespace}/${name}/${target.key}`
     const check = this.#options.scheduler.start(id, target, health, this.#onOutcome)
-    this.#hosts.set(target.key, { target, check })
+    this.#hosts.set(target.key, { target, check, counters: undefined })
     if (target.probe) this.#awaiting.set(check, isTold)
   }
 
@@ -350,12 +356,13 @@ export class Resource {
     const host = this.#hosts.get(check.target.key)
     if (!host || host.check !== check) return
     const { target } = host
-    this.#series.count(target, attempt)
+    host.counters ??= this.#series.of(target)
+    countAttempt(host.counters, attempt)
     this.#options.onAttempt(target, attempt)
-    const isFirst = this.#awaiting.has(check)
-    const isTold = this.#awaiting.get(check) ?? true
-    this.#awaiting.delete(check)
+    const isTold = this.#awaiting.get(check)
+    const isFirst = this.#awaiting.delete(check)
     const { health } = check
+    if (health === before && !isFirst) return
     const isOut = health.verdict === 'unhealthy'
     const hasTurned = health.verdict !== before.verdict
     if (hasTurned) this.#turned ??= { atMs: performance.now(), from: before.verdict }

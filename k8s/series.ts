@@ -2,20 +2,20 @@
 
 import { hostPort } from '../crds/hosts.ts'
 import type { HostTarget } from '../crds/targets.ts'
-import type { Attempt } from '../probes/scheduler.ts'
-import { countAttempt, newCounters, type ProbeCounters } from './metrics.ts'
+import { newCounters, type ProbeCounters } from './metrics.ts'
 
 export class Series {
   readonly #counters = new Map<string, ProbeCounters>()
 
-  /** Counts an attempt on `target`. */
-  count(target: HostTarget, attempt: Attempt): void {
+  /** The counters of `target`, until it is kept no more. */
+  of(target: HostTarget): ProbeCounters {
     const key = seriesKey(target)
+    const known = this.#counters.get(key)
+    if (known) return known
     const kind = target.probe?.kind ?? 'none'
-    const counters =
-      this.#counters.get(key) ?? newCounters(hostPort(target.host, target.port), kind)
+    const counters = newCounters(hostPort(target.host, target.port), kind)
     this.#counters.set(key, counters)
-    countAttempt(counters, attempt)
+    return counters
   }
 
   /** Ends the series that none of `targets` has. */
