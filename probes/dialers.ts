@@ -3,25 +3,31 @@
 // descriptor until the kernel gives up, after two minutes (RELIABILITY 3.6). So it is for hosts that
 // have just been well: one that stops to answer holds one descriptor, once, and only so many may.
 
-import { connect as connectTcp } from 'node:net'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { descriptorLimit } from './local.ts'
 import type { Address } from './target.ts'
 
-export type Write = (bytes: Uint8Array) => void
-
-/** What a dialer tells of its socket: nothing any more, or not all of it, once that is freed. */
-export type Line = {
-  /** It is connected, TLS included. */
-  readonly onOpen: (write: Write) => void
-  readonly onData: (chunk: Uint8Array, write: Write) => void
-  /** Of the connect, or of what stands when `isConnected`: that may be TCP alone. */
-  readonly onError: (error: unknown, isConnected: boolean) => void
-  readonly onClose: () => void
+/** A connection, from the moment that it is dialled. */
+export type Wire = {
+  /** Not before it is open. */
+  write(bytes: Uint8Array): void
+  /** Frees the socket; nothing of it is told any more, or not all of it. */
+  free(): void
 }
 
-/** Begins to connect; what it returns frees the socket. */
-export type Dialer = (way: Address & { readonly isTls?: boolean }, line: Line) => () => void
+/** What is told of a wire. */
+export type Line = {
+  /** It is connected, TLS included. */
+  onOpen(wire: Wire): void
+  onData(chunk: Uint8Array, wire: Wire): void
+  /** Of the connect, or of what stands when `isConnected`: that may be TCP alone. */
+  onError(error: unknown, isConnected: boolean): void
+  onClose(): void
+}
+
+/** Begins to connect; tells `line` of it, never before it has returned. */
+export type Dialer = (way: Address & { readonly isTls?: boolean }, line: Line) => Wire
 
 /** Connections that cannot be cancelled, at most: those of one tick, and those to hosts that fell silent. */
 const QUICK_MAX = 1_024
@@ -40,44 +46,59 @@ export function mayDialQuickly(): boolean {
 
 /** By Bun.connect. Freed while it connects, it is closed as soon as it stands, or ends by the kernel's timeout. */
 export const dialQuickly: Dialer = ({ host, port }, line) => {
-  let socket: Bun.Socket | undefined
-  let isFreed = false
-  let unsent: Uint8Array | undefined
-  const write = (bytes: Uint8Array) => {
-    const all = unsent ? Buffer.concat([unsent, bytes]) : bytes
-    const sent = socket?.write(all) ?? 0
-    unsent = sent < all.length ? all.subarray(sent) : undefined
-  }
+  const data = new QuickWire(line)
+  // What it rejects with has come to connectError before.
+  Bun.connect({ hostname: host, port, data, socket: QUICK_HANDLERS }).catch(() => {})
   connecting++
-  Bun.connect({
-    hostname: host,
-    port,
-    socket: {
-      open: (opened) => {
-        if (isFreed) return void opened.close()
-        socket = opened
-        line.onOpen(write)
-      },
-      data: (_, chunk) => line.onData(chunk, write),
-      drain: () => {
-        if (unsent) write(new Uint8Array())
-      },
-      error: (_, error) => line.onError(error, true),
-      // A reset has no event of its own: it is the reason of the close.
-      close: (_, error) => (error ? line.onError(error, true) : line.onClose()),
-    },
-  }).then(
-    () => {
-      connecting--
-    },
-    (error: unknown) => {
-      connecting--
-      line.onError(error, false)
-    },
-  )
-  return () => {
-    isFreed = true
-    socket?.close()
+  return data
+}
+
+/** The same for all: an object of closures for each attempt is garbage that costs as much as the attempt. */
+const QUICK_HANDLERS: Bun.SocketHandler<QuickWire> = {
+  open: (socket) => {
+    connecting--
+    socket.data.take(socket)
+  },
+  connectError: ({ data }, error) => {
+    connecting--
+    data.line.onError(error, false)
+  },
+  data: ({ data }, chunk) => data.line.onData(chunk, data),
+  drain: ({ data }) => data.drain(),
+  error: ({ data }, error) => data.line.onError(error, true),
+  // A reset has no event of its own: it is the reason of the close.
+  close: ({ data }, error) => (error ? data.line.onError(error, true) : data.line.onClose()),
+}
+
+class QuickWire implements Wire {
+  readonly line: Line
+  #socket: Bun.Socket<QuickWire> | undefined
+  #isFreed = false
+  #unsent: Uint8Array | undefined
+
+  constructor(line: Line) {
+    this.line = line
+  }
+
+  take(socket: Bun.Socket<QuickWire>): void {
+    if (this.#isFreed) return void socket.close()
+    this.#socket = socket
+    this.line.onOpen(this)
+  }
+
+  write(bytes: Uint8Array): void {
+    const all = this.#unsent ? Buffer.concat([this.#unsent, bytes]) : bytes
+    const sent = this.#socket?.write(all) ?? 0
+    this.#unsent = sent < all.length ? all.subarray(sent) : undefined
+  }
+
+  drain(): void {
+    if (this.#unsent) this.write(new Uint8Array())
+  }
+
+  free(): void {
+    this.#isFreed = true
+    this.#socket?.close()
   }
 }
 
@@ -87,15 +108,31 @@ export const dialFreely: Dialer = ({ host, port, name = '', isTls = false }, lin
   const socket = isTls
     ? connectTls({ host, port, servername: name, rejectUnauthorized: false })
     : connectTcp({ host, port })
-  const write = (bytes: Uint8Array) => void socket.write(bytes)
+  const wire = new FreeWire(socket)
   let isConnected = false
   socket.on('connect', () => {
     isConnected = true
   })
-  socket.on(isTls ? 'secureConnect' : 'connect', () => line.onOpen(write))
-  socket.on('data', (chunk: Uint8Array) => line.onData(chunk, write))
+  socket.on(isTls ? 'secureConnect' : 'connect', () => line.onOpen(wire))
+  socket.on('data', (chunk: Uint8Array) => line.onData(chunk, wire))
   // Stays for the life of the socket: an error that comes after the end is nobody's news.
   socket.on('error', (error) => line.onError(error, isConnected))
-  socket.on('close', line.onClose)
-  return () => socket.destroy()
+  socket.on('close', () => line.onClose())
+  return wire
+}
+
+class FreeWire implements Wire {
+  readonly #socket: Socket
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#socket.write(bytes)
+  }
+
+  free(): void {
+    this.#socket.destroy()
+  }
 }

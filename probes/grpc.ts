@@ -23,13 +23,13 @@ export const probeGrpc: Prober<GrpcProbe> = (address, probe, signal, isSettled) 
   const message = checkRequest(probe.service)
   if (message.length > FRAME_BYTES_MAX) return Promise.resolve(failed('gRPC service name too long'))
   const read = callReader()
-  return converse({ ...address, isSettled }, signal, (done) => ({
-    onOpen: (write) => write(callBytes(head(authority(address)), message)),
-    onData: (chunk, write) => {
+  return converse(address, signal, isSettled, (done) => ({
+    onOpen: (wire) => wire.write(callBytes(head(authority(address)), message)),
+    onData: (chunk, wire) => {
       const reading = read(chunk)
       if (reading.state === 'broken') return done(failed(reading.reason))
       if (reading.state === 'answer') return done(verdict(reading.answer))
-      if (reading.reply.length > 0) write(reading.reply)
+      if (reading.reply.length > 0) wire.write(reading.reply)
     },
   }))
 }

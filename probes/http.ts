@@ -9,7 +9,6 @@ import {
   type Address,
   type AttemptSignal,
   failed,
-  type HttpHeader,
   type Outcome,
   ok,
   type Probe,
@@ -49,8 +48,14 @@ const DRAIN_MS = 50
 export const probeHttp: Prober<HttpProbe> = async (address, probe, signal, isSettled) => {
   let hop = firstHop(address, probe)
   for (let requests = 1; ; requests += 1) {
-    const way = { ...wayTo(address, hop.url), isSettled: isSettled && requests === 1 }
-    const answer = await exchange(way, hop, probe.headers, signal)
+    const way = wayTo(address, hop.url)
+    const isKnown = isSettled && requests === 1
+    const answer = await exchange(
+      way,
+      requestBytes({ ...hop, headers: probe.headers }),
+      signal,
+      isKnown,
+    )
     if ('result' in answer) return answer
     const { status, location } = answer
     if (!REDIRECTS.has(status) || location === undefined)
@@ -102,14 +107,13 @@ function wayTo(address: Address, url: URL): Way {
 /** Sends one GET on a connection of its own and resolves to the head of the answer. */
 function exchange(
   way: Way,
-  hop: Hop,
-  headers: readonly HttpHeader[],
+  request: ReturnType<typeof requestBytes>,
   signal: AttemptSignal,
+  isSettled: boolean,
 ): Promise<ResponseHead | Outcome> {
-  const request = requestBytes({ ...hop, headers })
   if ('refused' in request) return Promise.resolve(failed(request.refused))
   const read = responseReader()
-  return converse<ResponseHead>(way, signal, (done) => {
+  return converse<ResponseHead>(way, signal, isSettled, (done) => {
     let head: ResponseHead | undefined
     let drain: ReturnType<typeof setTimeout> | undefined
     const over = () => {
@@ -117,7 +121,7 @@ function exchange(
       if (head !== undefined) done(head)
     }
     return {
-      onOpen: (write) => write(request),
+      onOpen: (wire) => wire.write(request),
       onData: (chunk) => {
         const reading = read(chunk)
         if (reading.state === 'broken') return done(failed(reading.reason))

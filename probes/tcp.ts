@@ -5,4 +5,4 @@ import { ok, type Prober } from './target.ts'
 
 /** `ok` once connected. Source: Kubernetes pkg/probe/tcp. */
 export const probeTcp: Prober<{ readonly kind: 'tcp' }> = (address, _probe, signal, isSettled) =>
-  converse({ ...address, isSettled }, signal, (done) => ({ onOpen: () => done(ok) }))
+  converse(address, signal, isSettled, (done) => ({ onOpen: () => done(ok) }))
