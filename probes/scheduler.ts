@@ -274,15 +274,17 @@ export class Scheduler {
     }
     this.#running.add(running)
     if (running.isFailing) this.#failingRunning++
-    void this.#attempt(running).then((said) => this.#end(running, said))
+    this.#attempt(running).then(
+      (said) => this.#end(running, said),
+      (error: unknown) => this.#end(running, broken(error)),
+    )
   }
 
-  /** What the prober says. One that rejects is broken: that says nothing about the host. */
-  async #attempt({ check, abortion }: Running): Promise<Outcome> {
+  #attempt({ check, abortion }: Running): Promise<Outcome> {
     try {
-      return await this.#options.attempt(check.target, abortion, check.health.last === 'ok')
+      return this.#options.attempt(check.target, abortion, check.health.last === 'ok')
     } catch (error) {
-      return unknown(`the prober broke (${error instanceof Error ? error.name : typeof error})`)
+      return Promise.resolve(broken(error))
     }
   }
 
@@ -325,7 +327,8 @@ export class Scheduler {
 
   /** Sets the one timer to the next moment at which there is something to do. */
   #arm(): void {
-    if (this.#isClosed) return
+    // Sooner than the tick after this one there is nothing to do.
+    if (this.#isClosed || this.#expectedMs <= this.#lastTickMs + TICK_MS) return
     const isAtWork = this.#running.size > 0 || this.#hurried.size > 0
     if (this.#wheel.isEmpty && !isAtWork) return
     const nowMs = this.#options.monotonicMs()
@@ -353,6 +356,11 @@ export class Scheduler {
 function setRealTimer(run: () => void, delayMs: number): () => void {
   const timer = setTimeout(run, delayMs)
   return () => clearTimeout(timer)
+}
+
+/** A prober that throws or rejects is broken: that says nothing about the host. */
+function broken(error: unknown): Outcome {
+  return unknown(`the prober broke (${error instanceof Error ? error.name : typeof error})`)
 }
 
 function isFailing(check: Check): boolean {
