@@ -18,8 +18,21 @@ export type Check = {
   isBusy: boolean
   isStopped: boolean
   slot: number | undefined
+  /** Set while it is hurried, until an outcome counts. */
+  hurry: Hurry | undefined
   /** Told after each attempt; `before` is the health that the outcome met. */
   readonly onOutcome: (check: Check, attempt: Attempt, before: Health) => void
+}
+
+/** Checks that are hurried together. Read it freely; only the scheduler writes it. */
+export type Hurry = {
+  readonly sinceMs: number
+  /** Those that have not had their portion yet. */
+  queued: number
+  /** When the last of them had its portion; undefined while there are any. */
+  askedMs: number | undefined
+  /** How many more may be hurried once again, because their attempt said nothing about the host. */
+  again: number
 }
 
 /** One attempt as it ended. Durations in milliseconds. */
@@ -110,6 +123,7 @@ export class Scheduler {
       isBusy: false,
       isStopped: false,
       slot: undefined,
+      hurry: undefined,
       onOutcome,
     }
     if (target.probe && !this.#isClosed) {
@@ -135,18 +149,23 @@ export class Scheduler {
 
   /**
    * Attempts `checks` now instead of when they are due, but of all that are hurried only a portion in
-   * each tick; their phases stay. Those that run or wait already are left alone.
+   * each tick, those that were hurried first before others; their phases stay. Those that run or wait
+   * already are left alone. An attempt that says nothing, as after a stall, is made once more.
    */
-  hurry(checks: Iterable<Check>): void {
+  hurry(checks: Iterable<Check>): Hurry {
+    const nowMs = this.#options.monotonicMs()
+    const hurry: Hurry = { sinceMs: nowMs, queued: 0, askedMs: nowMs, again: 0 }
     for (const check of checks) {
       if (check.isBusy || check.slot === undefined) continue
       this.#wheel.remove(check)
-      check.isBusy = true
-      this.#hurried.push(check)
+      check.hurry = hurry
+      hurry.again++
+      this.#queueHurried(check, hurry)
     }
     this.#admitHurried()
     this.#drain()
     this.#arm()
+    return hurry
   }
 
   /** Ends a check: nothing is reported of it any more, an attempt that runs is aborted. */
@@ -235,10 +254,20 @@ export class Scheduler {
     this.#waiting[isFailing(check) ? 'failing' : 'well'].push(check)
   }
 
+  #queueHurried(check: Check, hurry: Hurry): void {
+    check.isBusy = true
+    hurry.queued++
+    hurry.askedMs = undefined
+    this.#hurried.push(check)
+  }
+
   #admitHurried(): void {
     for (; this.#hurryLeft > 0 && this.#hurried.size > 0; this.#hurryLeft--) {
       const check = this.#hurried.shift()
-      if (check) this.#enqueue(check)
+      if (!check) continue
+      this.#enqueue(check)
+      const { hurry } = check
+      if (hurry && --hurry.queued === 0) hurry.askedMs = this.#options.monotonicMs()
     }
   }
 
@@ -308,7 +337,14 @@ export class Scheduler {
     const outcome = this.#judge(running, said, nowMs)
     const before = check.health
     check.health = observe(before, outcome, check.target, this.#options.wallMs())
-    this.#wheel.insert(check, nextDueMs(check.target, check.phase, check.health, startMs, nowMs))
+    const { hurry } = check
+    if (hurry && outcome.result === 'unknown' && hurry.again > 0) {
+      hurry.again--
+      this.#queueHurried(check, hurry)
+    } else {
+      check.hurry = undefined
+      this.#wheel.insert(check, nextDueMs(check.target, check.phase, check.health, startMs, nowMs))
+    }
     check.onOutcome(check, { outcome, durationMs: nowMs - startMs }, before)
   }
 
