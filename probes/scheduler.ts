@@ -3,7 +3,7 @@
 
 import { Abortion } from './abortion.ts'
 import { Fifo } from './fifo.ts'
-import { type Health, observe, seed } from './health.ts'
+import { type Health, isInDoubt, observe, seed } from './health.ts'
 import { dueAfterStallMs, nextDueMs, phaseOf } from './schedule.ts'
 import { type AttemptSignal, failed, type Outcome, type Target, unknown } from './target.ts'
 import { Wheel } from './wheel.ts'
@@ -18,7 +18,7 @@ export type Check = {
   isBusy: boolean
   isStopped: boolean
   slot: number | undefined
-  /** Set while it is hurried, until an outcome counts. */
+  /** Set while it is hurried, until it is settled again. */
   hurry: Hurry | undefined
   /** Told after each attempt; `before` is the health that the outcome met. */
   readonly onOutcome: (check: Check, attempt: Attempt, before: Health) => void
@@ -31,7 +31,7 @@ export type Hurry = {
   queued: number
   /** When the last of them had its portion; undefined while there are any. */
   askedMs: number | undefined
-  /** How many more may be hurried once again, because their attempt said nothing about the host. */
+  /** How many attempts more may be made again in the next portion, because they said nothing about the host. */
   again: number
 }
 
@@ -223,16 +223,17 @@ export class Scheduler {
 
   /**
    * Distrusts what ran while the process stood still, and puts off what was missed: each time to
-   * another place in the period. What is only late is not put off. Where every tick is late, a target
-   * would otherwise never be attempted.
+   * another place in the period, but what is hurried only to its next portion. What is only late is not
+   * put off. Where every tick is late, a target would otherwise never be attempted.
    */
   #recover(nowMs: number): void {
     this.#stalls++
     for (const running of this.#running) running.isTainted = true
     const turn = this.#stalls * GOLDEN_RATIO
     for (const check of this.#wheel.take(nowMs - STALL_MS)) {
-      const { target, phase, health } = check
-      this.#wheel.insert(check, dueAfterStallMs(target, (phase + turn) % 1, health, nowMs))
+      const { target, phase, health, hurry } = check
+      if (hurry) this.#queueHurried(check, hurry)
+      else this.#wheel.insert(check, dueAfterStallMs(target, (phase + turn) % 1, health, nowMs))
     }
   }
 
@@ -342,7 +343,7 @@ export class Scheduler {
       hurry.again--
       this.#queueHurried(check, hurry)
     } else {
-      check.hurry = undefined
+      if (!isInDoubt(check.health)) check.hurry = undefined
       this.#wheel.insert(check, nextDueMs(check.target, check.phase, check.health, startMs, nowMs))
     }
     check.onOutcome(check, { outcome, durationMs: nowMs - startMs }, before)

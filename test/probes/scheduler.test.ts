@@ -537,6 +537,22 @@ describe('hurry()', () => {
     expect(world.seen).toHaveLength(9)
   })
 
+  test('is kept to until they are settled: what a stall made them miss comes with the next portion', async () => {
+    let answer: Answer = answersAtOnce
+    const world = new Simulation(1_000, () => answer)
+    const daily = { periodMs: 86_400_000, failureThreshold: 3 }
+    const checks = keys(300).map((key) => world.start(target(key, daily), settledWell))
+    await world.advance(1_000)
+    answer = refusesAtOnce
+    world.scheduler.hurry(checks)
+    await world.advance(100)
+    const before = world.seen.length
+    await world.stall(2_000, 'the tick')
+    expect(world.seen.length - before).toBe(256)
+    await world.advance(TICK_MS)
+    expect(world.seen.length - before).toBe(300)
+  })
+
   test('begins no second attempt, and none on a check that was stopped', async () => {
     const world = new Simulation(10, () => 'silent')
     const busy = world.start(target('busy'), settledWell)
