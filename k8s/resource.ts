@@ -24,7 +24,7 @@ import { LOOKUP_MS } from '../dns/lookup.ts'
 import { resolutionOf } from '../dns/memory.ts'
 import type { Resolver } from '../dns/resolver.ts'
 import { type Health, seed } from '../probes/health.ts'
-import type { Attempt, Check, Scheduler } from '../probes/scheduler.ts'
+import type { Attempt, Check, Hurry, Scheduler } from '../probes/scheduler.ts'
 import type { Transition } from './events.ts'
 import { countAttempt, type ProbeCounters } from './metrics.ts'
 import { Names } from './names.ts'
@@ -106,6 +106,8 @@ export class Resource {
   #publishedMs = Number.NEGATIVE_INFINITY
   /** Until when the other hosts are not asked again because of one. */
   #calmUntilMs = Number.NEGATIVE_INFINITY
+  /** How far it has come when they were asked last. */
+  #hurry: Hurry | undefined
   /** The first change that is not published yet. */
   #turned: Turn | undefined
 
@@ -187,7 +189,9 @@ export class Resource {
     const nowMs = performance.now()
     const settleMs = this.isFirstRoundIn ? 0 : this.#settleAtMs - nowMs
     const expandMs = this.#isStale ? this.#expandInMs() : 0
-    const siblingsMs = this.#turned ? siblingsInMs(this.#checks(), this.#turned, nowMs) : 0
+    const siblingsMs = this.#turned
+      ? siblingsInMs(this.#checks(), this.#turned, this.#hurry, nowMs)
+      : 0
     const gapMs = this.#publishedMs + WRITE_GAP_MS - nowMs
     return Math.max(0, settleMs, expandMs, siblingsMs, gapMs)
   }
@@ -397,7 +401,7 @@ export class Resource {
     if (nowMs < this.#calmUntilMs) return
     this.#calmUntilMs = nowMs + periodMs
     const settled = this.#checks().filter(({ health }) => isSettled(health, verdict))
-    this.#options.scheduler.hurry(settled)
+    this.#hurry = this.#options.scheduler.hurry(settled)
   }
 
   #checks(): Check[] {

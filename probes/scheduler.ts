@@ -3,7 +3,7 @@
 
 import { Abortion } from './abortion.ts'
 import { Fifo } from './fifo.ts'
-import { type Health, observe, seed } from './health.ts'
+import { type Health, isInDoubt, observe, seed } from './health.ts'
 import { dueAfterStallMs, nextDueMs, phaseOf } from './schedule.ts'
 import { type AttemptSignal, failed, type Outcome, type Target, unknown } from './target.ts'
 import { Wheel } from './wheel.ts'
@@ -18,8 +18,21 @@ export type Check = {
   isBusy: boolean
   isStopped: boolean
   slot: number | undefined
+  /** Set while it is hurried, until it is settled again. */
+  hurry: Hurry | undefined
   /** Told after each attempt; `before` is the health that the outcome met. */
   readonly onOutcome: (check: Check, attempt: Attempt, before: Health) => void
+}
+
+/** Checks that are hurried together. Read it freely; only the scheduler writes it. */
+export type Hurry = {
+  readonly sinceMs: number
+  /** Those that have not had their portion yet. */
+  queued: number
+  /** When the last of them had its portion; undefined while there are any. */
+  askedMs: number | undefined
+  /** How many attempts more may be made again in the next portion, because they said nothing about the host. */
+  again: number
 }
 
 /** One attempt as it ended. Durations in milliseconds. */
@@ -110,6 +123,7 @@ export class Scheduler {
       isBusy: false,
       isStopped: false,
       slot: undefined,
+      hurry: undefined,
       onOutcome,
     }
     if (target.probe && !this.#isClosed) {
@@ -135,18 +149,23 @@ export class Scheduler {
 
   /**
    * Attempts `checks` now instead of when they are due, but of all that are hurried only a portion in
-   * each tick; their phases stay. Those that run or wait already are left alone.
+   * each tick, those that were hurried first before others; their phases stay. Those that run or wait
+   * already are left alone. An attempt that says nothing, as after a stall, is made once more.
    */
-  hurry(checks: Iterable<Check>): void {
+  hurry(checks: Iterable<Check>): Hurry {
+    const nowMs = this.#options.monotonicMs()
+    const hurry: Hurry = { sinceMs: nowMs, queued: 0, askedMs: nowMs, again: 0 }
     for (const check of checks) {
       if (check.isBusy || check.slot === undefined) continue
       this.#wheel.remove(check)
-      check.isBusy = true
-      this.#hurried.push(check)
+      check.hurry = hurry
+      hurry.again++
+      this.#queueHurried(check, hurry)
     }
     this.#admitHurried()
     this.#drain()
     this.#arm()
+    return hurry
   }
 
   /** Ends a check: nothing is reported of it any more, an attempt that runs is aborted. */
@@ -204,16 +223,17 @@ export class Scheduler {
 
   /**
    * Distrusts what ran while the process stood still, and puts off what was missed: each time to
-   * another place in the period. What is only late is not put off. Where every tick is late, a target
-   * would otherwise never be attempted.
+   * another place in the period, but what is hurried only to its next portion. What is only late is not
+   * put off. Where every tick is late, a target would otherwise never be attempted.
    */
   #recover(nowMs: number): void {
     this.#stalls++
     for (const running of this.#running) running.isTainted = true
     const turn = this.#stalls * GOLDEN_RATIO
     for (const check of this.#wheel.take(nowMs - STALL_MS)) {
-      const { target, phase, health } = check
-      this.#wheel.insert(check, dueAfterStallMs(target, (phase + turn) % 1, health, nowMs))
+      const { target, phase, health, hurry } = check
+      if (hurry) this.#queueHurried(check, hurry)
+      else this.#wheel.insert(check, dueAfterStallMs(target, (phase + turn) % 1, health, nowMs))
     }
   }
 
@@ -235,10 +255,20 @@ export class Scheduler {
     this.#waiting[isFailing(check) ? 'failing' : 'well'].push(check)
   }
 
+  #queueHurried(check: Check, hurry: Hurry): void {
+    check.isBusy = true
+    hurry.queued++
+    hurry.askedMs = undefined
+    this.#hurried.push(check)
+  }
+
   #admitHurried(): void {
     for (; this.#hurryLeft > 0 && this.#hurried.size > 0; this.#hurryLeft--) {
       const check = this.#hurried.shift()
-      if (check) this.#enqueue(check)
+      if (!check) continue
+      this.#enqueue(check)
+      const { hurry } = check
+      if (hurry && --hurry.queued === 0) hurry.askedMs = this.#options.monotonicMs()
     }
   }
 
@@ -310,7 +340,14 @@ export class Scheduler {
     const outcome = this.#judge(running, said, nowMs)
     const before = check.health
     check.health = observe(before, outcome, check.target, this.#options.wallMs())
-    this.#wheel.insert(check, nextDueMs(check.target, check.phase, check.health, startMs, nowMs))
+    const { hurry } = check
+    if (hurry && outcome.result === 'unknown' && hurry.again > 0) {
+      hurry.again--
+      this.#queueHurried(check, hurry)
+    } else {
+      if (!isInDoubt(check.health)) check.hurry = undefined
+      this.#wheel.insert(check, nextDueMs(check.target, check.phase, check.health, startMs, nowMs))
+    }
     check.onOutcome(check, { outcome, durationMs: nowMs - startMs }, before)
   }
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test'
 import { contradicts, siblingsInMs } from '../../k8s/siblings.ts'
 import { type Health, seed } from '../../probes/health.ts'
-import { TICK_MS } from '../../probes/scheduler.ts'
+import { type Hurry, TICK_MS } from '../../probes/scheduler.ts'
 import { target } from '../probes/simulation.ts'
 
 const NOW_MS = 100_000
@@ -11,39 +11,133 @@ const well: Health = { ...seed('healthy', 0, ''), last: 'ok', run: 3 }
 const out: Health = { ...seed('unhealthy', 0, 'down'), last: 'failed', run: 3 }
 const doubted = (run: number): Health => ({ ...well, last: 'failed', run })
 
-type Sibling = { readonly health: Health; readonly isBusy?: boolean; readonly dueInMs?: number }
+type Case = {
+  readonly health: Health
+  readonly threshold: number
+  /** How long the host that turned has been turned. */
+  readonly agoMs?: number
+  readonly isBusy?: boolean
+  readonly dueInMs?: number
+  /** How long ago all were hurried, and for how long their portions were waited for: undefined for until now. */
+  readonly hurry?: { readonly agoMs: number; readonly queuedMs?: number }
+}
 
-function waits(sibling: Sibling, failureThreshold: number, turnedMsAgo = 0): boolean {
-  const { health, isBusy = false, dueInMs } = sibling
+function waits({ health, threshold, agoMs = 0, isBusy = false, dueInMs, hurry }: Case): boolean {
   const check = {
-    ...{ id: 'a', phase: 0, target: target('a', { failureThreshold }), health, isBusy },
-    ...{ isStopped: false, onOutcome: () => {} },
+    ...{ id: 'a', phase: 0, target: target('a', { failureThreshold: threshold }), health, isBusy },
+    ...{ isStopped: false, hurry: undefined, onOutcome: () => {} },
     slot: dueInMs === undefined ? undefined : (NOW_MS + dueInMs) / TICK_MS,
   }
-  return siblingsInMs([check], { atMs: NOW_MS - turnedMsAgo, from: 'healthy' }, NOW_MS) > 0
+  const turned = { atMs: NOW_MS - agoMs, from: 'healthy' } as const
+  return siblingsInMs([check], turned, hurry && hurried(hurry), NOW_MS) > 0
+}
+
+function hurried({ agoMs, queuedMs }: NonNullable<Case['hurry']>): Hurry {
+  const sinceMs = NOW_MS - agoMs
+  const askedMs = queuedMs === undefined ? undefined : sinceMs + queuedMs
+  return { sinceMs, askedMs, queued: askedMs === undefined ? 1 : 0, again: 0 }
 }
 
 describe('a change', () => {
-  test.each<
-    [sentence: string, sibling: Sibling, threshold: number, ago: number, expected: boolean]
-  >([
-    ['waits for a well sibling that is being asked', { health: well, isBusy: true }, 1, 499, true],
-    ['but no longer than half a second', { health: well, isBusy: true }, 1, 500, false],
-    ['not if one failure is not enough', { health: well, isBusy: true }, 2, 0, false],
-    ['not for one that is not being asked', { health: well, dueInMs: 50 }, 1, 0, false],
+  test.each<[sentence: string, expected: boolean, given: Case]>([
+    [
+      'waits for a well sibling that is being asked',
+      true,
+      { health: well, threshold: 1, agoMs: 499, isBusy: true },
+    ],
+    [
+      'but no longer than half a second',
+      false,
+      { health: well, threshold: 1, agoMs: 500, isBusy: true },
+    ],
+    ['not if one failure is not enough', false, { health: well, threshold: 2, isBusy: true }],
+    ['not for one that is not being asked', false, { health: well, threshold: 1, dueInMs: 50 }],
     [
       'waits for one in doubt that the next failure turns',
-      { health: doubted(2), dueInMs: 950 },
-      3,
-      0,
       true,
+      { health: doubted(2), threshold: 3, dueInMs: 950 },
     ],
-    ['but not for two failures', { health: doubted(1), dueInMs: 50 }, 3, 0, false],
-    ['nor for an answer that comes too late', { health: doubted(2), dueInMs: 1_000 }, 3, 0, false],
-    ['nor for longer than a second', { health: doubted(2), isBusy: true }, 3, 1_000, false],
-    ['nor for one that is out already', { health: out, isBusy: true }, 1, 0, false],
-  ])('%s', (_sentence, sibling, threshold, ago, expected) => {
-    expect(waits(sibling, threshold, ago)).toBe(expected)
+    [
+      'but not for two failures, a fast period apart',
+      false,
+      { health: doubted(1), threshold: 3, dueInMs: 50 },
+    ],
+    [
+      'nor for an answer that comes too late',
+      false,
+      { health: doubted(2), threshold: 3, dueInMs: 1_000 },
+    ],
+    [
+      'nor for longer than a second',
+      false,
+      { health: doubted(2), threshold: 3, agoMs: 1_000, isBusy: true },
+    ],
+    ['nor for one that is out already', false, { health: out, threshold: 1, isBusy: true }],
+  ])('%s', (_sentence, expected, given) => {
+    expect(waits(given)).toBe(expected)
+  })
+
+  const busy = { health: well, threshold: 1, isBusy: true }
+  test.each<[sentence: string, expected: boolean, given: Case]>([
+    [
+      'waits for siblings that wait for their portion',
+      true,
+      { ...busy, agoMs: 1_999, hurry: { agoMs: 1_999 } },
+    ],
+    [
+      'but never longer than two seconds',
+      false,
+      { ...busy, agoMs: 2_000, hurry: { agoMs: 2_000 } },
+    ],
+    [
+      'and for half a second after their portion',
+      true,
+      { ...busy, agoMs: 1_399, hurry: { agoMs: 1_399, queuedMs: 900 } },
+    ],
+    ['but no longer', false, { ...busy, agoMs: 1_400, hurry: { agoMs: 1_400, queuedMs: 900 } }],
+    [
+      'waits for two failures where the portion was late by one',
+      true,
+      {
+        ...{ health: doubted(1), threshold: 3, dueInMs: 800 },
+        hurry: { agoMs: 2_000, queuedMs: 850 },
+      },
+    ],
+    [
+      'waits for one in doubt a second and as long as its portion was waited for',
+      true,
+      {
+        health: doubted(2),
+        threshold: 3,
+        agoMs: 1_199,
+        isBusy: true,
+        hurry: { agoMs: 3_199, queuedMs: 200 },
+      },
+    ],
+    [
+      'but no longer than that',
+      false,
+      {
+        health: doubted(2),
+        threshold: 3,
+        agoMs: 1_200,
+        isBusy: true,
+        hurry: { agoMs: 3_200, queuedMs: 200 },
+      },
+    ],
+    [
+      'nor ever longer than two seconds',
+      false,
+      {
+        health: doubted(2),
+        threshold: 3,
+        agoMs: 2_000,
+        isBusy: true,
+        hurry: { agoMs: 4_000, queuedMs: 1_900 },
+      },
+    ],
+  ])('of which the siblings are hurried %s', (_sentence, expected, given) => {
+    expect(waits(given)).toBe(expected)
   })
 })
 

@@ -2,7 +2,14 @@ import { describe, expect, test } from 'bun:test'
 import { type Health, seed } from '../../probes/health.ts'
 import { Scheduler, STALL_MS, TICK_MS } from '../../probes/scheduler.ts'
 import { failed, type Outcome, ok, unknown } from '../../probes/target.ts'
-import { answersAtOnce, ORIGIN_MS, refusesAtOnce, Simulation, target } from './simulation.ts'
+import {
+  type Answer,
+  answersAtOnce,
+  ORIGIN_MS,
+  refusesAtOnce,
+  Simulation,
+  target,
+} from './simulation.ts'
 
 const STOOD_STILL = unknown('the prober itself stood still')
 const settledWell: Health = { ...seed('healthy', 0, ''), last: 'ok', run: 3 }
@@ -495,6 +502,55 @@ describe('hurry()', () => {
     expect(atOnce).toBeLessThanOrEqual(256)
     await world.advance(3 * TICK_MS)
     expect(world.seen.length - before).toBeGreaterThan(590)
+  })
+
+  test('tells when the last of them had its portion', async () => {
+    const world = new Simulation(10_000, () => answersAtOnce)
+    const checks = keys(600).map((key) => world.start(target(key), settledWell))
+    await world.advance(20_000)
+    const first = world.scheduler.hurry(checks.slice(0, 256))
+    const last = world.scheduler.hurry(checks.slice(256))
+    expect(first.askedMs).toBe(world.nowMs)
+    expect(last.askedMs).toBeUndefined()
+    await world.advance(2 * TICK_MS)
+    expect(last).toMatchObject({ sinceMs: world.nowMs - 2 * TICK_MS, queued: 0 })
+    expect(last.askedMs).toBeWithin(last.sinceMs + 1, world.nowMs + 1)
+  })
+
+  test('asks again, once, those whose attempt said nothing as the process stood still', async () => {
+    let answer: Answer = answersAtOnce
+    const world = new Simulation(10, () => answer)
+    const daily = { periodMs: 86_400_000 }
+    const checks = keys(3).map((key) => world.start(target(key, daily), settledWell))
+    await world.advance(1_000)
+    answer = { afterMs: 30, outcome: failed('down') }
+    world.scheduler.hurry(checks)
+    await world.stall(400, 'the tick')
+    expect(world.reports.slice(3).map(({ attempt }) => attempt.outcome)).toEqual(
+      Array(3).fill(STOOD_STILL),
+    )
+    await world.advance(TICK_MS)
+    expect(world.seen).toHaveLength(9)
+    await world.stall(400, 'the tick')
+    expect(world.reports).toHaveLength(9)
+    await world.advance(1_000)
+    expect(world.seen).toHaveLength(9)
+  })
+
+  test('is kept to until they are settled: what a stall made them miss comes with the next portion', async () => {
+    let answer: Answer = answersAtOnce
+    const world = new Simulation(1_000, () => answer)
+    const daily = { periodMs: 86_400_000, failureThreshold: 3 }
+    const checks = keys(300).map((key) => world.start(target(key, daily), settledWell))
+    await world.advance(1_000)
+    answer = refusesAtOnce
+    world.scheduler.hurry(checks)
+    await world.advance(100)
+    const before = world.seen.length
+    await world.stall(2_000, 'the tick')
+    expect(world.seen.length - before).toBe(256)
+    await world.advance(TICK_MS)
+    expect(world.seen.length - before).toBe(300)
   })
 
   test('begins no second attempt, and none on a check that was stopped', async () => {
