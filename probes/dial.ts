@@ -1,18 +1,7 @@
 // The life of one attempt's connection: whatever ends it, the socket is freed and one value comes out.
 
-import {
-  type Dialer,
-  dialFreely,
-  dialQuickly,
-  type Line,
-  mayDialQuickly,
-  type Wire,
-} from './dialers.ts'
-import { connectFailure, transferFailure } from './local.ts'
+import { dial, type Line, type Way, type Wire } from './dialers.ts'
 import { type Address, type AttemptSignal, failed, type Outcome, unknown } from './target.ts'
-
-/** Where to connect, and how. */
-export type Way = Address & { readonly isTls?: boolean }
 
 /** What an attempt does on its connection, until it ends it by the `done` that `converse` gave. */
 export type Talk = {
@@ -29,19 +18,16 @@ export type Done<T> = (value: T | Outcome) => void
 /**
  * Runs `talk` on a connection of the attempt's own. The first call of `done` settles the attempt; an
  * abort, an error or a close of the socket does so in its place. The socket is freed before the promise
- * resolves: with FIN when all that came was read, and at once when it is still connecting, but for
- * a few to hosts that had been well (`dialQuickly`). Never rejects. `isSettled`: see `Prober`.
+ * resolves: with FIN when all that came was read, and at once when it is still connecting. Never rejects.
  */
 export function converse<T>(
   way: Way,
   signal: AttemptSignal,
-  isSettled: boolean,
   talk: (done: Done<T>) => Talk,
 ): Promise<T | Outcome> {
   if (signal.aborted) return Promise.resolve(ABORTED)
   return new Promise((resolve) => {
-    const dial = isSettled && !way.isTls && mayDialQuickly() ? dialQuickly : dialFreely
-    new Conversation(way, signal, resolve).begin(dial, talk)
+    new Conversation(signal, resolve).begin(way, talk)
   })
 }
 
@@ -49,7 +35,6 @@ const ABORTED = unknown('aborted')
 const CLOSED = failed('connection closed before the response')
 
 class Conversation<T> implements Line {
-  readonly #way: Way
   readonly #signal: AttemptSignal
   readonly #resolve: (value: T | Outcome | Promise<Outcome>) => void
   readonly #abort = () => this.#end(ABORTED)
@@ -57,19 +42,14 @@ class Conversation<T> implements Line {
   #wire: Wire | undefined
   #isOver = false
 
-  constructor(
-    way: Way,
-    signal: AttemptSignal,
-    resolve: (value: T | Outcome | Promise<Outcome>) => void,
-  ) {
-    this.#way = way
+  constructor(signal: AttemptSignal, resolve: (value: T | Outcome | Promise<Outcome>) => void) {
     this.#signal = signal
     this.#resolve = resolve
   }
 
-  begin(dial: Dialer, talk: (done: Done<T>) => Talk): void {
+  begin(way: Way, talk: (done: Done<T>) => Talk): void {
     this.#talk = talk((value) => this.#end(value))
-    this.#wire = dial(this.#way, this)
+    this.#wire = dial(way, this)
     this.#signal.addEventListener('abort', this.#abort)
   }
 
@@ -81,10 +61,10 @@ class Conversation<T> implements Line {
     if (!this.#isOver) this.#talk?.onData?.(chunk, wire)
   }
 
-  onError(error: unknown, isConnected: boolean): void {
+  onFail(why: () => Outcome | Promise<Outcome>): void {
     if (this.#isOver) return
     this.#talk?.onBreak?.()
-    this.#end(isConnected ? transferFailure('read', error) : connectFailure(error, this.#way))
+    if (!this.#isOver) this.#end(why())
   }
 
   onClose(): void {

@@ -1,12 +1,15 @@
-// Two ways to a connection. Bun.connect costs half of node:net (30 us of CPU instead of 55 at 1,000
-// attempts a second), but cannot be cancelled while it connects: a host that drops packets holds the
-// descriptor until the kernel gives up, after two minutes (RELIABILITY 3.6). So it is for hosts that
-// have just been well: one that stops to answer holds one descriptor, once, and only so many may.
+// Two ways to a connection: directly, by sockets of our own, and over node:net and node:tls, which is
+// for TLS and for platforms whose libc we do not know. Both can be cancelled at any time.
 
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { descriptorLimit } from './local.ts'
-import type { Address } from './target.ts'
+import { EVENT, errnoName, type Libc, libc, type Result } from './libc.ts'
+import { connectFailure, kernelFailure, transferFailure } from './local.ts'
+import { Poller } from './poller.ts'
+import type { Address, Outcome } from './target.ts'
+
+/** Where to connect, and how. */
+export type Way = Address & { readonly via?: 'tcp' | 'tls' | 'udp' }
 
 /** A connection, from the moment that it is dialled. */
 export type Wire = {
@@ -20,119 +23,161 @@ export type Wire = {
 export type Line = {
   /** It is connected, TLS included. */
   onOpen(wire: Wire): void
+  /** `chunk` is the line's own. */
   onData(chunk: Uint8Array, wire: Wire): void
-  /** Of the connect, or of what stands when `isConnected`: that may be TCP alone. */
-  onError(error: unknown, isConnected: boolean): void
+  /** It could not be connected, or has broken; `why` is what that says of the host. */
+  onFail(why: () => Outcome | Promise<Outcome>): void
   onClose(): void
 }
 
 /** Begins to connect; tells `line` of it, never before it has returned. */
-export type Dialer = (way: Address & { readonly isTls?: boolean }, line: Line) => Wire
+type Dialer = (way: Way, line: Line) => Wire
 
-/** Connections that cannot be cancelled, at most: those of one tick, and those to hosts that fell silent. */
-const QUICK_MAX = 1_024
-/**
- * The same where descriptors are few, as a share of those that may be in use: a tenth of the limit on open
- * files. Attempts take half of them, and all others need some.
- */
-const QUICK_SHARE = 1 / 8
+let poller: Poller | undefined
 
-let connecting = 0
-
-/** Whether there may be one more connection that cannot be cancelled. */
-export function mayDialQuickly(): boolean {
-  return connecting < Math.min(QUICK_MAX, descriptorLimit() * QUICK_SHARE)
+/** The cheapest way that can be gone. */
+export const dial: Dialer = (way, line) => {
+  const own = way.via === 'tls' ? undefined : libc()
+  if (!own) return dialOverNode(way, line)
+  poller ??= new Poller(own)
+  return new OwnWire(own, poller, line).dial(way)
 }
 
-/** By Bun.connect. Freed while it connects, it is closed as soon as it stands, or ends by the kernel's timeout. */
-export const dialQuickly: Dialer = ({ host, port }, line) => {
-  const data = new QuickWire(line)
-  // What it rejects with has come to connectError before.
-  Bun.connect({ hostname: host, port, data, socket: QUICK_HANDLERS }).catch(() => {})
-  connecting++
-  return data
+/** Whether UDP can be dialled. */
+export function canDialUdp(): boolean {
+  return libc() !== undefined
 }
 
-/** The same for all: an object of closures for each attempt is garbage that costs as much as the attempt. */
-const QUICK_HANDLERS: Bun.SocketHandler<QuickWire> = {
-  open: (socket) => {
-    connecting--
-    socket.data.take(socket)
-  },
-  connectError: ({ data }, error) => {
-    connecting--
-    data.line.onError(error, false)
-  },
-  data: ({ data }, chunk) => data.line.onData(chunk, data),
-  drain: ({ data }) => data.drain(),
-  error: ({ data }, error) => data.line.onError(error, true),
-  // A reset has no event of its own: it is the reason of the close.
-  close: ({ data }, error) => (error ? data.line.onError(error, true) : data.line.onClose()),
-}
+/** Most of an answer that is read at a time. Bytes. */
+const READ_MAX = 64 * 1024
+const read = new Uint8Array(READ_MAX)
+const NOTHING = new Uint8Array()
 
-class QuickWire implements Wire {
-  readonly line: Line
-  #socket: Bun.Socket<QuickWire> | undefined
-  #isFreed = false
+class OwnWire implements Wire {
+  readonly #libc: Libc
+  readonly #poller: Poller
+  readonly #line: Line
+  #fd = -1
+  #id = -1
+  #isDatagram = false
+  #isOpen = false
   #unsent: Uint8Array | undefined
 
-  constructor(line: Line) {
-    this.line = line
+  constructor(own: Libc, looker: Poller, line: Line) {
+    this.#libc = own
+    this.#poller = looker
+    this.#line = line
   }
 
-  take(socket: Bun.Socket<QuickWire>): void {
-    if (this.#isFreed) return void socket.close()
-    this.#socket = socket
-    this.line.onOpen(this)
+  dial(way: Way): Wire {
+    const result = this.#begin(way)
+    if (result < 0) {
+      this.free()
+      queueMicrotask(() =>
+        this.#line.onFail(() => kernelFailure('connect', errnoName(result), true)),
+      )
+    }
+    return this
+  }
+
+  #begin(way: Way): Result {
+    this.#isDatagram = way.via === 'udp'
+    const fd = this.#libc.socket(this.#isDatagram ? 'datagram' : 'stream', way.host)
+    if (fd < 0) return fd
+    this.#fd = fd
+    const result = this.#libc.connect(fd, way)
+    if (result < 0 && errnoName(result) !== 'EINPROGRESS') return result
+    this.#id = this.#poller.add(fd, EVENT.out, this)
+    return this.#id
+  }
+
+  onReady(events: number): void {
+    if (!this.#isOpen) this.#open(events)
+    else if (events & ~EVENT.out) this.#read()
+    else this.write(NOTHING)
+  }
+
+  #open(events: number): void {
+    const isBroken = (events & (EVENT.error | EVENT.hangUp)) !== 0
+    const error = isBroken ? this.#libc.pendingError(this.#fd) : 0
+    if (error < 0) {
+      this.#fail('connect', error)
+      return
+    }
+    this.#isOpen = true
+    this.#line.onOpen(this)
+    if (this.#fd >= 0) this.#watch()
+  }
+
+  #read(): void {
+    const result = this.#libc.receive(this.#fd, read)
+    if (result > 0 || (result === 0 && this.#isDatagram)) {
+      this.#line.onData(read.slice(0, result), this)
+    } else if (result === 0) {
+      this.#line.onClose()
+    } else if (errnoName(result) !== 'EAGAIN') {
+      this.#fail('read', result)
+    }
   }
 
   write(bytes: Uint8Array): void {
-    const all = this.#unsent ? Buffer.concat([this.#unsent, bytes]) : bytes
-    const sent = this.#socket?.write(all) ?? 0
-    this.#unsent = sent < all.length ? all.subarray(sent) : undefined
+    if (this.#fd < 0) return
+    const before = this.#unsent
+    const all = before ? Buffer.concat([before, bytes]) : bytes
+    const result = this.#libc.send(this.#fd, all)
+    if (result < 0 && errnoName(result) !== 'EAGAIN') {
+      this.#fail(this.#isDatagram ? 'send' : 'read', result)
+      return
+    }
+    const sent = Math.max(0, result)
+    this.#unsent = sent < all.length ? all.slice(sent) : undefined
+    if (before || this.#unsent) this.#watch()
   }
 
-  drain(): void {
-    if (this.#unsent) this.write(new Uint8Array())
+  /** Room to write is news only while something waits for it. */
+  #watch(): void {
+    const events = this.#unsent ? EVENT.in | EVENT.out : EVENT.in
+    this.#poller.change(this.#id, this.#fd, events)
+  }
+
+  #fail(action: 'connect' | 'read' | 'send', error: Result): void {
+    this.free()
+    this.#line.onFail(() => kernelFailure(action, errnoName(error), false))
   }
 
   free(): void {
-    this.#isFreed = true
-    this.#socket?.close()
+    if (this.#fd < 0) return
+    this.#poller.remove(this.#id)
+    this.#libc.close(this.#fd)
+    this.#fd = -1
   }
 }
 
-/** By node:net and node:tls, which can be cancelled at any time. */
-export const dialFreely: Dialer = ({ host, port, name = '', isTls = false }, line) => {
+const dialOverNode: Dialer = (way, line) => {
+  const { host, port, name = '' } = way
   // An empty servername: no SNI, for an IP literal has none and the Host header is not asked (kubelet).
-  const socket = isTls
-    ? connectTls({ host, port, servername: name, rejectUnauthorized: false })
-    : connectTcp({ host, port })
-  const wire = new FreeWire(socket)
+  const socket =
+    way.via === 'tls'
+      ? connectTls({ host, port, servername: name, rejectUnauthorized: false })
+      : connectTcp({ host, port })
+  const wire = wireOf(socket)
   let isConnected = false
   socket.on('connect', () => {
     isConnected = true
   })
-  socket.on(isTls ? 'secureConnect' : 'connect', () => line.onOpen(wire))
+  socket.on(way.via === 'tls' ? 'secureConnect' : 'connect', () => line.onOpen(wire))
   socket.on('data', (chunk: Uint8Array) => line.onData(chunk, wire))
   // Stays for the life of the socket: an error that comes after the end is nobody's news.
-  socket.on('error', (error) => line.onError(error, isConnected))
+  socket.on('error', (error) =>
+    line.onFail(() => (isConnected ? transferFailure('read', error) : connectFailure(error, way))),
+  )
   socket.on('close', () => line.onClose())
   return wire
 }
 
-class FreeWire implements Wire {
-  readonly #socket: Socket
-
-  constructor(socket: Socket) {
-    this.#socket = socket
-  }
-
-  write(bytes: Uint8Array): void {
-    this.#socket.write(bytes)
-  }
-
-  free(): void {
-    this.#socket.destroy()
+function wireOf(socket: Socket): Wire {
+  return {
+    write: (bytes) => void socket.write(bytes),
+    free: () => void socket.destroy(),
   }
 }

@@ -19,11 +19,11 @@ type GrpcProbe = Extract<Probe, { kind: 'grpc' }>
  * `ok` for SERVING; every other status, error or silence is a failure: `grpc NOT_SERVING`, the call's
  * status (`grpc UNIMPLEMENTED`), or what the connection said. Source: Kubernetes pkg/probe/grpc.
  */
-export const probeGrpc: Prober<GrpcProbe> = (address, probe, signal, isSettled) => {
+export const probeGrpc: Prober<GrpcProbe> = (address, probe, signal) => {
   const message = checkRequest(probe.service)
   if (message.length > FRAME_BYTES_MAX) return Promise.resolve(failed('gRPC service name too long'))
   const read = callReader()
-  return converse(address, signal, isSettled, (done) => ({
+  return converse(address, signal, (done) => ({
     onOpen: (wire) => wire.write(callBytes(head(authority(address)), message)),
     onData: (chunk, wire) => {
       const reading = read(chunk)

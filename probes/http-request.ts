@@ -33,25 +33,38 @@ const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
 /** What Go takes as a Host: the characters of RFC 3986's authority. */
 const HOST = /^[A-Za-z0-9\-._~!$&'()*+,;=:[\]%@]+$/
 
+/** A request but for its Host, which goes between the two. */
+export type Template = { readonly start: string; readonly rest: string }
+
+export type Refused = { readonly refused: string }
+
 /**
  * The whole request, or the reason why it cannot be sent. Names and values with characters that could
  * end a line are refused, as Go refuses them; the path is percent-encoded, as Go encodes it.
  * Order, too, is Go's: Host, User-Agent, the rest sorted by name (repeats in their order), Connection.
  * Source: Kubernetes pkg/probe/http/request.go; Go net/http Request.write, httpguts, textproto.
  */
-export function requestBytes(get: Get): Uint8Array | { readonly refused: string } {
+export function requestBytes(get: Get): Uint8Array | Refused {
+  const template = requestTemplate(get)
+  return 'refused' in template ? template : filledIn(template, get.host)
+}
+
+/** What of a request is the same for all hosts, or the reason why it cannot be sent to any. */
+export function requestTemplate(get: Omit<Get, 'host'>): Template | Refused {
   if (get.headers.some((header) => !TOKEN.test(header.name)))
     return { refused: 'invalid HTTP header name' }
   if (get.headers.some((header) => CONTROL.test(header.value)))
     return { refused: 'invalid HTTP header value' }
-  if (!HOST.test(get.host)) return { refused: 'invalid Host header' }
-  const lines = [
-    `GET ${encodePath(get.path)} HTTP/1.1`,
-    `Host: ${get.host}`,
-    ...headerLines(get),
-    '\r\n',
-  ]
-  return Buffer.from(lines.join('\r\n'), 'utf8')
+  return {
+    start: `GET ${encodePath(get.path)} HTTP/1.1\r\nHost: `,
+    rest: ['', ...headerLines(get), '\r\n'].join('\r\n'),
+  }
+}
+
+/** The request to one host, or the reason why it cannot be sent. */
+export function filledIn({ start, rest }: Template, host: string): Uint8Array | Refused {
+  if (!HOST.test(host)) return { refused: 'invalid Host header' }
+  return Buffer.from(start + host + rest, 'utf8')
 }
 
 /** The first non-empty `Host` among the headers, if any: an empty one means none, as in the kubelet. */
@@ -60,7 +73,7 @@ export function hostHeader(headers: readonly HttpHeader[]): string | undefined {
   return value === '' ? undefined : value
 }
 
-function headerLines(get: Get): string[] {
+function headerLines(get: Omit<Get, 'host'>): string[] {
   const headers = get.headers.map(({ name, value }) => ({
     name: canonical(name),
     value: value.replace(/^[ \t]+|[ \t]+$/g, ''),

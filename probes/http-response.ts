@@ -77,29 +77,33 @@ function headEnd(text: string, from: number): number | undefined {
 
 type Fields = { readonly length: number | undefined; readonly chunked: boolean }
 
+/** The first header of each name counts. */
 function parseHead(text: string): { head: ResponseHead; fields: Fields } | undefined {
   const [statusLine = '', ...lines] = text.trimEnd().split(/\r?\n/)
   const status = STATUS_LINE.exec(statusLine)?.[1]
-  const wellFormed = lines.every(
-    (line, index) => HEADER_LINE.test(line) || (index > 0 && /^[ \t]/.test(line)),
-  )
-  if (status === undefined || !wellFormed) return undefined
-  const length = Number(header(lines, 'content-length') ?? Number.NaN)
+  if (status === undefined) return undefined
+  let location: string | undefined
+  let length: string | undefined
+  let coding: string | undefined
+  for (const [index, line] of lines.entries()) {
+    if (!HEADER_LINE.test(line)) {
+      if (index > 0 && /^[ \t]/.test(line)) continue
+      return undefined
+    }
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon).trimEnd().toLowerCase()
+    if (name === 'location') location ??= line.slice(colon + 1).trim()
+    else if (name === 'content-length') length ??= line.slice(colon + 1).trim()
+    else if (name === 'transfer-encoding') coding ??= line.slice(colon + 1).trim()
+  }
+  const bytes = Number(length ?? Number.NaN)
   return {
-    head: { status: Number(status), location: utf8(header(lines, 'location') ?? '') || undefined },
+    head: { status: Number(status), location: location ? utf8(location) : undefined },
     fields: {
-      length: Number.isSafeInteger(length) ? length : undefined,
-      chunked: /chunked/i.test(header(lines, 'transfer-encoding') ?? ''),
+      length: Number.isSafeInteger(bytes) ? bytes : undefined,
+      chunked: /chunked/i.test(coding ?? ''),
     },
   }
-}
-
-function header(lines: readonly string[], name: string): string | undefined {
-  for (const line of lines) {
-    const colon = line.indexOf(':')
-    if (line.slice(0, colon).trimEnd().toLowerCase() === name) return line.slice(colon + 1).trim()
-  }
-  return undefined
 }
 
 function utf8(latin1: string): string {

@@ -2,8 +2,16 @@
 // fetch has one process-wide cap of 256 requests (hung hosts would delay the lease), cannot leave out
 // User-Agent, joins repeated headers, and decompresses unless told not to.
 
-import { authority, converse, type Way } from './dial.ts'
-import { hostHeader, requestBytes } from './http-request.ts'
+import { authority, converse } from './dial.ts'
+import type { Way } from './dialers.ts'
+import {
+  filledIn,
+  hostHeader,
+  type Refused,
+  requestBytes,
+  requestTemplate,
+  type Template,
+} from './http-request.ts'
 import { type ResponseHead, responseReader } from './http-response.ts'
 import {
   type Address,
@@ -45,21 +53,64 @@ const DRAIN_MS = 50
  * connection. Differs in two things: HTTP/1.1 only, and a body that breaks off changes nothing.
  * Source: Kubernetes pkg/probe/http; Go net/http Client.do.
  */
-export const probeHttp: Prober<HttpProbe> = async (address, probe, signal, isSettled) => {
-  let hop = firstHop(address, probe)
-  for (let requests = 1; ; requests += 1) {
-    const way = wayTo(address, hop.url)
-    const isKnown = isSettled && requests === 1
-    const answer = await exchange(
-      way,
-      requestBytes({ ...hop, headers: probe.headers }),
-      signal,
-      isKnown,
-    )
+export const probeHttp: Prober<HttpProbe> = (address, probe, signal) => {
+  const template = templateOf(probe)
+  const request = 'refused' in template ? template : filledIn(template, hostOf(address, probe))
+  if ('refused' in request) return Promise.resolve(failed(request.refused))
+  const { host, port, name } = address
+  const via = probe.scheme === 'https' ? 'tls' : 'tcp'
+  const way = { host, port, via, ...(name !== undefined && { name }) } as const
+  return exchange(way, request, signal).then((answer) => {
     if ('result' in answer) return answer
-    const { status, location } = answer
-    if (!REDIRECTS.has(status) || location === undefined)
-      return status >= 200 && status < 400 ? ok : failed(`HTTP ${status}`)
+    return leadsOn(answer) ? follow(answer, address, probe, signal) : verdict(answer)
+  })
+}
+
+/** Requests but for their hosts: all hosts of a port are asked the same. */
+const templates = new WeakMap<HttpProbe, Template | Refused>()
+
+function templateOf(probe: HttpProbe): Template | Refused {
+  const known = templates.get(probe)
+  if (known) return known
+  const { headers } = probe
+  const template = requestTemplate({ path: pathOf(probe), headers, referer: undefined })
+  templates.set(probe, template)
+  return template
+}
+
+function pathOf({ path }: HttpProbe): string {
+  return path.startsWith('/') ? path : `/${path}`
+}
+
+/** A name as browsers say it, without the usual port; an address as the kubelet says it, always with it. */
+function hostOf(address: Address, { scheme, headers }: HttpProbe): string {
+  const isUsual = address.port === (scheme === 'https' ? 443 : 80)
+  const own = address.name !== undefined && isUsual ? address.name : authority(address)
+  return hostHeader(headers) ?? own
+}
+
+type Redirect = ResponseHead & { readonly location: string }
+
+function leadsOn(answer: ResponseHead): answer is Redirect {
+  return REDIRECTS.has(answer.status) && answer.location !== undefined
+}
+
+function verdict({ status }: ResponseHead): Outcome {
+  return status >= 200 && status < 400 ? ok : failed(`HTTP ${status}`)
+}
+
+/** Goes where the first answer leads to. */
+async function follow(
+  first: Redirect,
+  address: Address,
+  probe: HttpProbe,
+  signal: AttemptSignal,
+): Promise<Outcome> {
+  let { location } = first
+  const path = pathOf(probe)
+  const start = new URL(`${probe.scheme}://${authority(address)}${path}`)
+  let hop: Hop = { url: start, path, host: hostOf(address, probe), referer: undefined }
+  for (let requests = 1; ; requests += 1) {
     const url = URL.parse(location, hop.url.href)
     if (url === null) return failed('malformed Location in a redirect')
     if (url.hostname !== hop.url.hostname) return ok
@@ -67,19 +118,12 @@ export const probeHttp: Prober<HttpProbe> = async (address, probe, signal, isSet
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       return failed('redirect to an unsupported scheme')
     hop = nextHop(hop, url, location)
-  }
-}
-
-function firstHop(address: Address, probe: HttpProbe): Hop {
-  const path = probe.path.startsWith('/') ? probe.path : `/${probe.path}`
-  const url = new URL(`${probe.scheme}://${authority(address)}${path}`)
-  // A name as browsers say it, without the usual port; an address as the kubelet says it, always with it.
-  const own = address.name === undefined ? authority(address) : url.host
-  return {
-    url,
-    path,
-    host: hostHeader(probe.headers) ?? own,
-    referer: undefined,
+    const request = requestBytes({ ...hop, headers: probe.headers })
+    if ('refused' in request) return failed(request.refused)
+    const answer = await exchange(wayTo(address, hop.url), request, signal)
+    if ('result' in answer) return answer
+    if (!leadsOn(answer)) return verdict(answer)
+    location = answer.location
   }
 }
 
@@ -98,22 +142,20 @@ function nextHop(from: Hop, url: URL, location: string): Hop {
   }
 }
 
-/** A redirect may have led to another port, about which nothing is known. */
-function wayTo(address: Address, url: URL): Way {
+function wayTo({ host, name }: Address, url: URL): Way {
   const isTls = url.protocol === 'https:'
-  return { ...address, port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port), isTls }
+  const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port)
+  return { host, port, via: isTls ? 'tls' : 'tcp', ...(name !== undefined && { name }) }
 }
 
 /** Sends one GET on a connection of its own and resolves to the head of the answer. */
 function exchange(
   way: Way,
-  request: ReturnType<typeof requestBytes>,
+  request: Uint8Array,
   signal: AttemptSignal,
-  isSettled: boolean,
 ): Promise<ResponseHead | Outcome> {
-  if ('refused' in request) return Promise.resolve(failed(request.refused))
   const read = responseReader()
-  return converse<ResponseHead>(way, signal, isSettled, (done) => {
+  return converse<ResponseHead>(way, signal, (done) => {
     let head: ResponseHead | undefined
     let drain: ReturnType<typeof setTimeout> | undefined
     const over = () => {

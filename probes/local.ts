@@ -67,6 +67,19 @@ export function transferFailure(action: 'read' | 'send', error: unknown): Outcom
   return LOCAL_CODES.has(code) ? unknownLocally(code) : failed(`${action} ${code}`)
 }
 
+/**
+ * What an error means that the kernel itself gave. `isOwn`: in answer to a call, before anything came back
+ * from the network. Then EHOSTUNREACH is of our own routing table.
+ */
+export function kernelFailure(
+  action: 'connect' | 'read' | 'send',
+  code: string,
+  isOwn: boolean,
+): Outcome {
+  const isLocal = LOCAL_CODES.has(code) || (isOwn && code === 'EHOSTUNREACH')
+  return isLocal ? unknownLocally(code) : failed(`${action} ${code}`)
+}
+
 /** The errno name of a system error (`ECONNRESET`), or `error` for anything that has none. */
 export function errorCode(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined

@@ -27,23 +27,17 @@ export const probers: { readonly [K in ProbeKind]: Prober<ProbeOfKind[K]> } = {
 
 /**
  * One attempt on a target. The deadline is the caller's: abort `signal` and ignore what comes. Never
- * rejects for what the target did. A target without a probe is `ok` without being asked. `isSettled`: see
- * `Prober`.
+ * rejects for what the target did. A target without a probe is `ok` without being asked.
  */
-export function attempt(
-  target: Target,
-  signal: AttemptSignal,
-  isSettled = false,
-): Promise<Outcome> {
+export function attempt(target: Target, signal: AttemptSignal): Promise<Outcome> {
   if (target.probe === undefined) return Promise.resolve(ok)
-  return run(target, target.probe, signal, isSettled)
+  return run(target, target.probe, signal)
 }
 
 function run<K extends ProbeKind>(
   address: Address,
   probe: ProbeOfKind[K] & { readonly kind: K },
   signal: AttemptSignal,
-  isSettled: boolean,
 ): Promise<Outcome> {
-  return probers[probe.kind](address, probe, signal, isSettled)
+  return probers[probe.kind](address, probe, signal)
 }

@@ -39,8 +39,7 @@ export type Hurry = {
 export type Attempt = { readonly outcome: Outcome; readonly durationMs: number }
 
 export type SchedulerOptions = {
-  /** `isSettled`: the last outcome that counted was ok. */
-  readonly attempt: (target: Target, signal: AttemptSignal, isSettled: boolean) => Promise<Outcome>
+  readonly attempt: (target: Target, signal: AttemptSignal) => Promise<Outcome>
   /** Most attempts at once; each holds a file descriptor. */
   readonly inFlightMax: number
   /** A clock that never goes back, milliseconds. */
@@ -312,7 +311,7 @@ export class Scheduler {
 
   #attempt({ check, abortion }: Running): Promise<Outcome> {
     try {
-      return this.#options.attempt(check.target, abortion, check.health.last === 'ok')
+      return this.#options.attempt(check.target, abortion)
     } catch (error) {
       return Promise.resolve(broken(error))
     }

@@ -59,14 +59,12 @@ export type AttemptSignal = {
 
 /**
  * One attempt. Never rejects for what the target did; resolves soon after `signal` aborts (its value
- * is then ignored) and holds no socket once it has resolved. `isSettled` says that the last attempt on
- * this target was ok: then it may hold one that still connects, so long as their number is bounded.
+ * is then ignored) and holds no socket once it has resolved.
  */
 export type Prober<P extends Probe = Probe> = (
   address: Address,
   probe: P,
   signal: AttemptSignal,
-  isSettled: boolean,
 ) => Promise<Outcome>
 
 export const ok: Outcome = { result: 'ok' }

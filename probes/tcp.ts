@@ -4,5 +4,5 @@ import { converse } from './dial.ts'
 import { ok, type Prober } from './target.ts'
 
 /** `ok` once connected. Source: Kubernetes pkg/probe/tcp. */
-export const probeTcp: Prober<{ readonly kind: 'tcp' }> = (address, _probe, signal, isSettled) =>
-  converse(address, signal, isSettled, (done) => ({ onOpen: () => done(ok) }))
+export const probeTcp: Prober<{ readonly kind: 'tcp' }> = (address, _probe, signal) =>
+  converse(address, signal, (done) => ({ onOpen: () => done(ok) }))

@@ -1,17 +1,27 @@
 // UDP: a host is well when it answers. One connected socket per attempt, so only that host is heard.
 
+import { converse } from './dial.ts'
+import { canDialUdp } from './dialers.ts'
 import { connectFailure, transferFailure, wildcard } from './local.ts'
-import { type Address, type Outcome, ok, type Prober, unknown } from './target.ts'
+import { type Address, type Outcome, ok, type Probe, type Prober, unknown } from './target.ts'
+
+type UdpProbe = Extract<Probe, { kind: 'udp' }>
 
 /**
  * Sends `data` (may be empty: an empty datagram) once; any answer is `ok`, an ICMP port unreachable is
  * an immediate `failed('read ECONNREFUSED')`. Only the first answer is looked at: a flood costs nothing.
  */
-export const probeUdp: Prober<{ readonly kind: 'udp'; readonly data: Uint8Array }> = async (
-  address,
-  probe,
-  signal,
-) => {
+export const probeUdp: Prober<UdpProbe> = (address, probe, signal) => {
+  if (!canDialUdp()) return probeByBun(address, probe, signal)
+  const { host, port } = address
+  return converse({ host, port, via: 'udp' }, signal, (done) => ({
+    onOpen: (wire) => wire.write(probe.data),
+    onData: () => done(ok),
+  }))
+}
+
+/** The same where sockets of our own cannot be had. */
+const probeByBun: Prober<UdpProbe> = async (address, probe, signal) => {
   if (signal.aborted) return unknown('aborted')
   const { promise, resolve } = Promise.withResolvers<Outcome>()
   const abort = () => resolve(unknown('aborted'))

@@ -24,18 +24,17 @@ export async function ask(
   { host, port, name }: Address,
   probe: Probe,
   until: number | AbortSignal = 5_000,
-  isSettled = false,
 ): Promise<Outcome> {
   const target = {
     ...{ key: 'k', host, port, probe, timeoutMs: 5_000, periodMs: 10_000, fastPeriodMs: 1_000 },
     ...{ successThreshold: 1, failureThreshold: 3 },
     ...(name === undefined ? {} : { name }),
   }
-  if (typeof until !== 'number') return await attempt(target, until, isSettled)
+  if (typeof until !== 'number') return await attempt(target, until)
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(), until)
   try {
-    return await attempt(target, controller.signal, isSettled)
+    return await attempt(target, controller.signal)
   } finally {
     clearTimeout(timer)
   }

@@ -137,6 +137,7 @@ describe.each(Object.entries(contracts))('a %s attempt', (_kind, contract) => {
     expect(descriptors()).toBe(before)
     // A full attempt after it: had the first one sent anything, it would have arrived by now.
     expect(await ask(backend, probe)).toEqual(ok)
+    await until(() => backend.hits() >= 1, 'the host has taken it')
     expect(backend.hits()).toBe(1)
     await backend.kill()
   })

@@ -3,7 +3,7 @@
 import { expect, test } from 'bun:test'
 import { failed, ok } from '../../probes/target.ts'
 import { startTcp } from '../backends/tcp.ts'
-import { ask, tcp } from './asking.ts'
+import { ask, tcp, until } from './asking.ts'
 
 test('a TCP attempt sends nothing and closes politely', async () => {
   const { promise, resolve } = Promise.withResolvers<readonly string[]>()
@@ -22,6 +22,7 @@ test('a TCP attempt sends nothing and closes politely', async () => {
 test('a TCP attempt makes one connection', async () => {
   const backend = await startTcp({ host: '127.0.0.1', port: 0 })
   for (let attempts = 0; attempts < 3; attempts += 1) await ask(backend, tcp)
+  await until(() => backend.hits() >= 3, 'the host has taken them all')
   expect(backend.hits()).toBe(3)
   await backend.kill()
 })

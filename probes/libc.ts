@@ -1,0 +1,187 @@
+// The system calls of a connection, straight from libc, on Linux: the only place with bun:ffi. What
+// Bun's own sockets do around these calls takes as much CPU as the calls and more memory, they cannot
+// be cancelled while they connect, and they call most errors ECONNREFUSED (RELIABILITY 3.6).
+
+import { dlopen, type Pointer, read } from 'bun:ffi'
+import { isIPv6 } from 'node:net'
+import { constants } from 'node:os'
+import type { Address } from './target.ts'
+
+/** What a call gives: a count, a descriptor or 0; below zero it is an errno, negated. */
+export type Result = number
+
+export type Libc = {
+  /** A socket that never blocks and that no child inherits; a datagram's is told what the network says. */
+  readonly socket: (type: 'stream' | 'datagram', host: string) => Result
+  /** -EINPROGRESS for a connection that is on its way. */
+  readonly connect: (fd: number, to: Address) => Result
+  /** Bytes that were taken; -EAGAIN when there is no room. */
+  readonly send: (fd: number, bytes: Uint8Array) => Result
+  /** Bytes of `into` that were filled; 0 at the end of a stream, -EAGAIN when there is nothing yet. */
+  readonly receive: (fd: number, into: Uint8Array) => Result
+  /** The error that a socket has pending, negated; 0 for none. */
+  readonly pendingError: (fd: number) => Result
+  readonly close: (fd: number) => Result
+  readonly newEpoll: () => Result
+  /** Has `epoll` report `id` when `fd` has one of `events`, until that is changed or `fd` is closed. */
+  readonly arm: (epoll: number, change: 'add' | 'modify', fd: number, watch: Ready) => Result
+  /** Hands out what is ready now, without waiting; returns how many there were, at most EVENTS_MAX. */
+  readonly ready: (epoll: number, tell: (ready: Ready) => void) => Result
+}
+
+/** Events of one descriptor, under the number that stands for it: below 2^32. */
+export type Ready = { readonly id: number; readonly events: number }
+
+// Source: Linux UAPI; the same on x86-64 and arm64.
+export const EVENT = { in: 0x1, out: 0x4, error: 0x8, hangUp: 0x10 } as const
+/** Events that one call of `ready` hands out at most. */
+export const EVENTS_MAX = 256
+
+const AF_INET = 2
+const AF_INET6 = 10
+const SOCK = { stream: 1, datagram: 2 } as const
+const SOCK_NONBLOCK = 0o4000
+const SOCK_CLOEXEC = 0o2000000
+const EPOLL_CLOEXEC = 0o2000000
+const EPOLL_CTL = { add: 1, modify: 3 } as const
+const SOL_SOCKET = 1
+/** Level and name of IP_RECVERR and IPV6_RECVERR. */
+const RECEIVE_ERRORS = { ipv4: [0, 11], ipv6: [41, 25] } as const
+const SO_ERROR = 4
+const MSG_NOSIGNAL = 0x4000
+/** Bytes of a sockaddr_in and a sockaddr_in6. */
+const ADDRESS_BYTES = { ipv4: 16, ipv6: 28 } as const
+/** Bytes of an epoll_event and where its data begins: packed on x86-64 alone. */
+const [EVENT_BYTES, DATA_AT] = process.arch === 'x64' ? [12, 4] : [16, 8]
+/** Longer than any address or name of an interface, with its NUL. */
+const TEXT_BYTES = 128
+
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno).map(([name, errno]) => [errno, name]),
+)
+
+/** `ECONNREFUSED` for what a call gave. */
+export function errnoName(result: Result): string {
+  return NAMES.get(-result) ?? `errno ${-result}`
+}
+
+let opened: Libc | undefined | 'nowhere'
+
+/** The libc of this process; undefined where there is none that is known. */
+export function libc(): Libc | undefined {
+  opened ??= open() ?? 'nowhere'
+  return opened === 'nowhere' ? undefined : opened
+}
+
+function open(): Libc | undefined {
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return undefined
+  try {
+    return wrap(load())
+  } catch {
+    return undefined // another libc than glibc: node:net does it all
+  }
+}
+
+function load() {
+  return dlopen('libc.so.6', {
+    __errno_location: { args: [], returns: 'ptr' },
+    socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
+    connect: { args: ['i32', 'ptr', 'u32'], returns: 'i32' },
+    // What they return is below 2^31, as is what they are given.
+    send: { args: ['i32', 'ptr', 'usize', 'i32'], returns: 'i32' },
+    recv: { args: ['i32', 'ptr', 'usize', 'i32'], returns: 'i32' },
+    setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
+    getsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'ptr'], returns: 'i32' },
+    close: { args: ['i32'], returns: 'i32' },
+    epoll_create1: { args: ['i32'], returns: 'i32' },
+    epoll_ctl: { args: ['i32', 'i32', 'i32', 'ptr'], returns: 'i32' },
+    epoll_wait: { args: ['i32', 'ptr', 'i32', 'i32'], returns: 'i32' },
+    inet_pton: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
+    if_nametoindex: { args: ['ptr'], returns: 'u32' },
+  }).symbols
+}
+
+// The buffers live as long as the program: the kernel never sees memory that can be collected.
+function wrap(c: ReturnType<typeof load>): Libc {
+  const errnoAt = c.__errno_location() as Pointer
+  const address = new Uint8Array(ADDRESS_BYTES.ipv6)
+  const addressView = new DataView(address.buffer)
+  const ip = new Uint8Array(16)
+  const text = new Uint8Array(TEXT_BYTES)
+  const encoder = new TextEncoder()
+  const option = new Int32Array(2)
+  const optionBytes = new Uint32Array(1)
+  const change = new DataView(new ArrayBuffer(EVENT_BYTES))
+  const changeBytes = new Uint8Array(change.buffer)
+  const events = new DataView(new ArrayBuffer(EVENT_BYTES * EVENTS_MAX))
+  const eventsBytes = new Uint8Array(events.buffer)
+
+  /** Nothing may come between a call and this. */
+  const checked = (result: number): Result => (result < 0 ? -read.i32(errnoAt, 0) : result)
+
+  /** `text` as C reads it. */
+  function nulTerminated(value: string): Uint8Array {
+    const { written } = encoder.encodeInto(value, text.subarray(0, TEXT_BYTES - 1))
+    text[written] = 0
+    return text
+  }
+
+  /** Writes a sockaddr; returns its length, or an errno for what is no address. */
+  function fill({ host, port }: Address): Result {
+    const [literal = '', zone = ''] = host.split('%')
+    const family = isIPv6(literal) ? AF_INET6 : AF_INET
+    if (c.inet_pton(family, nulTerminated(literal), ip) !== 1) return -constants.errno.EINVAL
+    addressView.setUint16(0, family, true)
+    addressView.setUint16(2, port)
+    address.fill(0, 4)
+    if (family === AF_INET) {
+      address.set(ip.subarray(0, 4), 4)
+      return ADDRESS_BYTES.ipv4
+    }
+    address.set(ip, 8)
+    const scope = /^\d+$/.test(zone) ? Number(zone) : 0
+    addressView.setUint32(24, zone && !scope ? c.if_nametoindex(nulTerminated(zone)) : scope, true)
+    return ADDRESS_BYTES.ipv6
+  }
+
+  return {
+    socket: (type, host) => {
+      const isIpv6 = host.includes(':')
+      const family = isIpv6 ? AF_INET6 : AF_INET
+      const fd = checked(c.socket(family, SOCK[type] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
+      if (type === 'datagram' && fd >= 0) {
+        const [level, name] = RECEIVE_ERRORS[isIpv6 ? 'ipv6' : 'ipv4']
+        option[0] = 1
+        c.setsockopt(fd, level, name, option, option.BYTES_PER_ELEMENT)
+      }
+      return fd
+    },
+    connect: (fd, to) => {
+      const bytes = fill(to)
+      return bytes < 0 ? bytes : checked(c.connect(fd, address, bytes))
+    },
+    // An empty typed array has no address.
+    send: (fd, bytes) =>
+      checked(c.send(fd, bytes.length > 0 ? bytes : text, bytes.length, MSG_NOSIGNAL)),
+    receive: (fd, into) => checked(c.recv(fd, into, into.length, 0)),
+    pendingError: (fd) => {
+      optionBytes[0] = 4
+      const result = checked(c.getsockopt(fd, SOL_SOCKET, SO_ERROR, option, optionBytes))
+      return result < 0 ? result : -(option[0] ?? 0)
+    },
+    close: (fd) => checked(c.close(fd)),
+    newEpoll: () => checked(c.epoll_create1(EPOLL_CLOEXEC)),
+    arm: (epoll, how, fd, watch) => {
+      change.setUint32(0, watch.events, true)
+      change.setUint32(DATA_AT, watch.id, true)
+      return checked(c.epoll_ctl(epoll, EPOLL_CTL[how], fd, changeBytes))
+    },
+    ready: (epoll, tell) => {
+      const count = checked(c.epoll_wait(epoll, eventsBytes, EVENTS_MAX, 0))
+      for (let at = 0; at < count * EVENT_BYTES; at += EVENT_BYTES) {
+        tell({ id: events.getUint32(at + DATA_AT, true), events: events.getUint32(at, true) })
+      }
+      return count
+    },
+  }
+}
