@@ -13,6 +13,7 @@ import { serveHealth, serveMetrics } from '../k8s/ports.ts'
 import { PUBLISH_WISHES } from '../k8s/publishing.ts'
 import { countRequests, healthzOf, readyzOf, scalarsOf } from '../k8s/vitals.ts'
 import { version } from '../package.json'
+import { forgoLibc } from '../probes/libc.ts'
 import { endOnBugs } from './crash.ts'
 import {
   duration,
@@ -35,6 +36,8 @@ import { commandHelp } from './usage.ts'
 const STOP_MAX_MS = 1_800
 /** Attempts at once, unless the limit on open files asks for fewer. */
 const IN_FLIGHT_MAX = 2_048
+/** What carries probes without TLS: system calls of our own, where they can be had, or Bun's sockets. */
+const SOCKETS = ['own', 'bun'] as const
 /** Share of the open files that attempts may take; the rest is for the API server, the ports and the logs. */
 const FILES_SHARE = 0.5
 
@@ -62,6 +65,12 @@ export const RUN_FLAGS: readonly Flag[] = [
     help: `attempts at once; ${IN_FLIGHT_MAX} if absent, or fewer`,
   },
   DNS_SERVERS_FLAG,
+  {
+    name: 'sockets',
+    value: SOCKETS.join('|'),
+    fallback: 'own',
+    help: 'of probes without TLS: own costs half, bun is without FFI',
+  },
   { name: 'metricsaddr', value: 'ADDR', fallback: ':9090', help: 'address of /metrics' },
   {
     name: 'health-probe-bind-address',
@@ -140,6 +149,7 @@ export async function run(args: readonly string[]): Promise<number> {
     : inFlightDefault()
 
   const publish = oneOf(flags, 'publish', PUBLISH_WISHES)
+  forgoLibc(oneOf(flags, 'sockets', SOCKETS) === 'bun')
   const lookup = lookupOf(flags)
   const leaseTimes = leaseTimesOf(flags)
   const stop = stopOnSignals(log)

@@ -3,7 +3,7 @@
 
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { EVENT, errnoName, type Libc, libc, type Result } from './libc.ts'
+import { AGAIN, EVENT, errnoName, IN_PROGRESS, type Libc, libc, type Result } from './libc.ts'
 import { connectFailure, kernelFailure, transferFailure } from './local.ts'
 import { Poller } from './poller.ts'
 import type { Address, Outcome } from './target.ts'
@@ -86,7 +86,7 @@ class OwnWire implements Wire {
     if (fd < 0) return fd
     this.#fd = fd
     const result = this.#libc.connect(fd, way)
-    if (result < 0 && errnoName(result) !== 'EINPROGRESS') return result
+    if (result < 0 && result !== IN_PROGRESS) return result
     this.#id = this.#poller.add(fd, EVENT.out, this)
     return this.#id
   }
@@ -115,7 +115,7 @@ class OwnWire implements Wire {
       this.#line.onData(read.slice(0, result), this)
     } else if (result === 0) {
       this.#line.onClose()
-    } else if (errnoName(result) !== 'EAGAIN') {
+    } else if (result !== AGAIN) {
       this.#fail('read', result)
     }
   }
@@ -125,7 +125,7 @@ class OwnWire implements Wire {
     const before = this.#unsent
     const all = before ? Buffer.concat([before, bytes]) : bytes
     const result = this.#libc.send(this.#fd, all)
-    if (result < 0 && errnoName(result) !== 'EAGAIN') {
+    if (result < 0 && result !== AGAIN) {
       this.#fail(this.#isDatagram ? 'send' : 'read', result)
       return
     }

@@ -56,8 +56,16 @@ const [EVENT_BYTES, DATA_AT] = process.arch === 'x64' ? [12, 4] : [16, 8]
 /** Longer than any address or name of an interface, with its NUL. */
 const TEXT_BYTES = 128
 
+/** Not now. */
+export const AGAIN: Result = -constants.errno.EAGAIN
+/** On its way. */
+export const IN_PROGRESS: Result = -constants.errno.EINPROGRESS
+
+/** EWOULDBLOCK and its like are second names of the same number. */
 const NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants.errno).map(([name, errno]) => [errno, name]),
+  Object.entries(constants.errno)
+    .filter(([name]) => !['EWOULDBLOCK', 'EOPNOTSUPP', 'EDEADLOCK'].includes(name))
+    .map(([name, errno]) => [errno, name]),
 )
 
 /** `ECONNREFUSED` for what a call gave. */
@@ -66,11 +74,18 @@ export function errnoName(result: Result): string {
 }
 
 let opened: Libc | undefined | 'nowhere'
+let isForgone = false
 
-/** The libc of this process; undefined where there is none that is known. */
+/** The libc of this process; undefined where there is none that is known, or it is not wanted. */
 export function libc(): Libc | undefined {
+  if (isForgone) return undefined
   opened ??= open() ?? 'nowhere'
   return opened === 'nowhere' ? undefined : opened
+}
+
+/** Has everything go by Bun's own sockets from now on, or by libc again. */
+export function forgoLibc(isWanted: boolean): void {
+  isForgone = isWanted
 }
 
 function open(): Libc | undefined {
@@ -167,7 +182,7 @@ function wrap(c: ReturnType<typeof load>): Libc {
     pendingError: (fd) => {
       optionBytes[0] = 4
       const result = checked(c.getsockopt(fd, SOL_SOCKET, SO_ERROR, option, optionBytes))
-      return result < 0 ? result : -(option[0] ?? 0)
+      return result < 0 ? result : 0 - (option[0] ?? 0)
     },
     close: (fd) => checked(c.close(fd)),
     newEpoll: () => checked(c.epoll_create1(EPOLL_CLOEXEC)),

@@ -1,7 +1,8 @@
 // What is asked of every prober, whatever it speaks: it never rejects, says what is expected, and
 // leaves no socket behind. A rejection without a handler fails any test; leak.test.ts counts them too.
 
-import { describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { forgoLibc } from '../../probes/libc.ts'
 import { type Address, failed, type Outcome, ok, type Probe, unknown } from '../../probes/target.ts'
 import type { Backend } from '../backends/backend.ts'
 import { startDeafTcp } from '../backends/deaf.ts'
@@ -87,8 +88,14 @@ const contracts: Readonly<Record<Probe['kind'], Contract>> = {
   },
 }
 
-describe.each(Object.entries(contracts))('a %s attempt', (_kind, contract) => {
+const questions = (['own', "Bun's"] as const).flatMap((sockets) =>
+  Object.entries(contracts).map(([kind, contract]) => [kind, sockets, contract] as const),
+)
+
+describe.each(questions)('a %s attempt by %s sockets', (_kind, sockets, contract) => {
   const { probe } = contract
+  beforeAll(() => forgoLibc(sockets !== 'own'))
+  afterAll(() => forgoLibc(false))
 
   test('is ok when the host answers', async () => {
     await expectOutcome(contract.answers, probe, ok)
