@@ -69,7 +69,7 @@ export const RUN_FLAGS: readonly Flag[] = [
     name: 'sockets',
     value: SOCKETS.join('|'),
     fallback: 'own',
-    help: 'of probes without TLS: own costs half, bun is without FFI',
+    help: 'of plain probes; bun does without FFI',
   },
   { name: 'metricsaddr', value: 'ADDR', fallback: ':9090', help: 'address of /metrics' },
   {
