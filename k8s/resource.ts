@@ -10,7 +10,7 @@ import {
 import { isPublished, type PublishedAddresses } from '../crds/endpoints.ts'
 import { believedAddresses, type Expansion, expand, withinFamilies } from '../crds/expansion.ts'
 import type { Family } from '../crds/families.ts'
-import type { HostPolicy } from '../crds/hosts.ts'
+import { type HostPolicy, isAddress } from '../crds/hosts.ts'
 import type { Spec } from '../crds/schema.ts'
 import {
   type ObservedNames,
@@ -104,6 +104,8 @@ export class Resource {
   /** The first change that is not published yet. */
   #turned: Turn | undefined
 
+  /** Whether there were no Endpoints when it was adopted: the first sync need not look for them once more. */
+  isBare = false
   /** How the last attempts to write went, for the status. */
   service: SyncState
   endpoints: SyncState
@@ -123,6 +125,12 @@ export class Resource {
 
   get metadata(): ClusterEndpoint['metadata'] {
     return this.#seen.metadata
+  }
+
+  /** Whether the spec as last seen has names among its hosts. */
+  get hasNames(): boolean {
+    const { parsed } = this.#seen
+    return parsed.ok && parsed.spec.ports.some(({ hosts }) => !hosts.every(isAddress))
   }
 
   get isAdopted(): boolean {

@@ -18,6 +18,7 @@ import {
 import type { HostTarget } from '../crds/targets.ts'
 import { logWrite, type WriteContext } from './attempt.ts'
 import type { ApiClient } from './client.ts'
+import { statusOfError } from './errors.ts'
 import { lookAt } from './find.ts'
 import { slicePath, slicesPath } from './paths.ts'
 import type { Slices } from './slices.ts'
@@ -53,16 +54,43 @@ export async function syncSlices(
     left.delete(name)
     const drift = live ? sliceDrift(slice, live) : ['missing']
     if (drift.length === 0) continue
-    const taken = live ? undefined : await refusalOf(context, cep, slice)
-    refusal ??= taken
-    if (taken) continue
     const { endpoints } = slice
     logWrite(context, 'applying EndpointSlice', slice, drift, { endpoints: endpoints.length })
-    context.slices.set(readSlice(await context.writer.apply(slice)))
+    if (live) context.slices.set(readSlice(await context.writer.apply(slice)))
+    else refusal = (await create(context, cep, slice)) ?? refusal
   }
   // One that is taken stands in for one of ours that may be in use.
   if (!refusal) await deleteSlices(context, [...left.values()])
   return refusal
+}
+
+/**
+ * Applies a slice that we do not know to be there; returns why it must not be. Nobody is asked first: only
+ * where others say something else of it are they looked at.
+ */
+async function create(
+  context: SliceContext,
+  cep: ClusterEndpoint,
+  slice: DesiredSlice,
+): Promise<Refusal | undefined> {
+  const written = await gently(context, slice)
+  if (!written) {
+    const refusal = await refusalOf(context, cep, slice)
+    if (refusal) return refusal
+  }
+  context.slices.set(readSlice(written ?? (await context.writer.apply(slice))))
+  return undefined
+}
+
+/** The slice as it now stands; undefined if it was refused for what stands there. */
+async function gently({ writer }: SliceContext, slice: DesiredSlice): Promise<unknown> {
+  try {
+    return await writer.applyGently(slice)
+  } catch (error) {
+    // 409: others own what it says. 422: what cannot be changed, or a second controller.
+    if (statusOfError(error) === 409 || statusOfError(error) === 422) return undefined
+    throw error
+  }
 }
 
 /** Deletes slices of ours. */
@@ -95,7 +123,7 @@ export async function hasCopies(
   return healthy.every((target) => isPublished({ published }, target))
 }
 
-/** Why a slice that we do not know to be there must not be applied: another one may have its name. */
+/** Why a slice must not be applied by force: another one may have its name. */
 async function refusalOf(
   { client, signal }: SliceContext,
   cep: ClusterEndpoint,
