@@ -257,7 +257,8 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
     }
     try {
       // Not into the cache: the answer may hold an edit that no watch has told of yet, and must still.
-      resource.noteWritten(readSeen(await writer.patchStatus(metadata, status)))
+      const answer = await writer.patchStatus(metadata, status)
+      resource.noteWritten(readSeen(answer, caches.seen.get(keyOf(metadata))))
     } catch (error) {
       // Deleted meanwhile: the watch will say so.
       if (statusOfError(error) !== 404) throw error

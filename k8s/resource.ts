@@ -39,10 +39,16 @@ export type Seen = {
   readonly status: Status | undefined
 }
 
-/** Reads what the API server sent. Throws v.ValiError if it is no ClusterEndpoint at all. */
-export function readSeen(object: unknown): Seen {
+/**
+ * Reads what the API server sent; a spec that is still the one of `known` is not read again. Throws
+ * v.ValiError if it is no ClusterEndpoint at all.
+ */
+export function readSeen(object: unknown, known?: Seen): Seen {
   const cep = parseClusterEndpoint(object)
-  return { metadata: cep.metadata, parsed: parseSpec(cep), status: readStatus(cep.status) }
+  const { uid, generation } = cep.metadata
+  const isSame = known?.metadata.uid === uid && known.metadata.generation === generation
+  const parsed = isSame ? known.parsed : parseSpec(cep)
+  return { metadata: cep.metadata, parsed, status: readStatus(cep.status) }
 }
 
 type Host = { target: HostTarget; readonly check: Check }

@@ -21,13 +21,17 @@ function thing(name: string, version: number, text = ''): Thing {
 function watched() {
   const news: string[] = []
   const unreadable: unknown[] = []
+  let reads = 0
   const cache = createLiveCache<Thing>({
-    read: (object) => v.parse(schema, object),
+    read: (object) => {
+      reads++
+      return v.parse(schema, object)
+    },
     onNews: (key) => news.push(key),
     onUnreadable: (error) => unreadable.push(error),
   })
   const versionOf = (name: string) => cache.get(`ns/${name}`)?.metadata.resourceVersion
-  return { cache, news, unreadable, versionOf }
+  return { cache, news, unreadable, versionOf, reads: () => reads }
 }
 
 type Step =
@@ -230,6 +234,17 @@ describe('a live cache', () => {
     cache.onChange('MODIFIED', 7)
     expect(unreadable).toHaveLength(3)
     expect([...cache.keys()]).toEqual(['ns/a'])
+  })
+
+  test('does not read what a watch tells of a version that is known, and reads every deletion', () => {
+    const { cache, reads } = watched()
+    cache.set(thing('a', 2))
+    cache.onChange('ADDED', thing('a', 2))
+    cache.onChange('MODIFIED', thing('a', 1))
+    expect(reads()).toBe(0)
+    cache.onChange('MODIFIED', thing('a', 3))
+    cache.onChange('DELETED', thing('a', 3))
+    expect(reads()).toBe(2)
   })
 
   test('remembers the last 1,000 deletions, not all of them', () => {
