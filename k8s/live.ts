@@ -10,8 +10,11 @@ type Versioned = { readonly metadata: Named & { readonly resourceVersion: string
 
 export type LiveCache<T extends Versioned> = {
   readonly get: (key: string) => T | undefined
-  /** Remembers `live` unless something newer is known. */
-  readonly set: (live: T) => void
+  /**
+   * Reads and remembers the answer to a write, unless that or something newer is known: then returns what
+   * is. Throws if it cannot be read.
+   */
+  readonly learn: (answer: unknown) => T
   readonly keys: () => Iterable<string>
   readonly onReplace: (objects: readonly unknown[], version: string) => void
   readonly onChange: (type: Change, object: unknown) => void
@@ -87,7 +90,15 @@ export function createLiveCache<T extends Versioned>(options: LiveOptions<T>): L
 
   return {
     get: (key) => objects.get(key),
-    set: (live) => void set(live),
+    learn: (answer) => {
+      const { metadata } = v.parse(versionedSchema, answer)
+      const known = objects.get(keyOf(metadata))
+      // The watch is often faster than the answer.
+      if (known && !isNewer(metadata.resourceVersion, known.metadata.resourceVersion)) return known
+      const live = options.read(answer, known)
+      set(live)
+      return live
+    },
     keys: () => objects.keys(),
     onReplace: (list, version) => {
       const present = new Set<string>()

@@ -25,7 +25,7 @@ import type { Slices } from './slices.ts'
 
 export type SliceContext = WriteContext & {
   readonly client: ApiClient
-  readonly slices: Pick<Slices, 'apiVersion' | 'of' | 'set'>
+  readonly slices: Pick<Slices, 'apiVersion' | 'of' | 'learn'>
   readonly signal: AbortSignal
 }
 
@@ -56,7 +56,7 @@ export async function syncSlices(
     if (drift.length === 0) continue
     const { endpoints } = slice
     logWrite(context, 'applying EndpointSlice', slice, drift, { endpoints: endpoints.length })
-    if (live) context.slices.set(readSlice(await context.writer.apply(slice)))
+    if (live) context.slices.learn(await context.writer.apply(slice))
     else refusal = (await create(context, cep, slice)) ?? refusal
   }
   // One that is taken stands in for one of ours that may be in use.
@@ -78,7 +78,7 @@ async function create(
     const refusal = await refusalOf(context, cep, slice)
     if (refusal) return refusal
   }
-  context.slices.set(readSlice(written ?? (await context.writer.apply(slice))))
+  context.slices.learn(written ?? (await context.writer.apply(slice)))
   return undefined
 }
 

@@ -215,8 +215,7 @@ async function syncService(
     const leftovers = live ? leftoverPorts(desired, live) : []
     logWrite(context, 'applying Service', desired, drift, { taken: leftovers.length || undefined })
     if (leftovers.length > 0) await context.writer.takePorts(desired.metadata, leftovers)
-    live = readService(await context.writer.apply(desired))
-    context.services.set(live)
+    live = context.services.learn(await context.writer.apply(desired))
   }
   throw new ApiError(409, 'Conflict', 'Cannot remove ports that another manager keeps putting back')
 }
