@@ -63,40 +63,7 @@ export function createLog({ format, verbosity }: LogOptions, sink: LogSink = sta
 /** Once its reader has gone, lines are lost: nothing that an operator must die of. */
 function standardError(): LogSink {
   process.stderr.on('error', () => {})
-  const { sink, flush } = inBatches(process.stderr, setImmediate)
-  process.on('exit', flush)
-  return sink
-}
-
-/**
- * A sink that hands on to `sink` at once what it is given in one turn of the event loop, or whenever
- * `later` calls back, and when it is flushed. A system call for each line, which wakes the reader, was a
- * tenth of what 1,000 new resources cost.
- */
-export function inBatches(
-  sink: LogSink,
-  later: (run: () => void) => unknown,
-): { readonly sink: LogSink; readonly flush: () => void } {
-  let text = ''
-  let taken: (() => void)[] = []
-
-  function flush(): void {
-    if (text === '') return
-    const told = taken
-    sink.write(text, () => {
-      for (const onTaken of told) onTaken()
-    })
-    text = ''
-    taken = []
-  }
-
-  function write(line: string, onTaken: () => void): void {
-    if (text === '') later(flush)
-    text += line
-    taken.push(onTaken)
-  }
-
-  return { sink: { write }, flush }
+  return process.stderr
 }
 
 function renderJson(level: Level, message: string, fields: Fields): string {

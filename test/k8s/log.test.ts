@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test'
 import * as v from 'valibot'
 import { jsonLines } from '../../k8s/lines.ts'
-import { createLog, type Fields, inBatches } from '../../k8s/log.ts'
+import { createLog, type Fields } from '../../k8s/log.ts'
 
 /** A sink that holds what it is given, and whose reader takes it when the test says so. */
 class Sink {
@@ -122,44 +122,6 @@ describe('verbosity', () => {
       expect(sink.texts.map((line) => JSON.parse(line).level)).toEqual([...levels])
     })
   }
-})
-
-describe('inBatches()', () => {
-  function batched() {
-    const inner = new Sink()
-    const later: (() => void)[] = []
-    return { inner, later, ...inBatches(inner, (run) => later.push(run)) }
-  }
-
-  test('hands on the lines of one turn as one piece, and says of each that it was taken', () => {
-    const { inner, later, sink } = batched()
-    let taken = 0
-    for (const line of ['a\n', 'b\n']) sink.write(line, () => taken++)
-    expect([inner.texts, later.length]).toEqual([[], 1])
-    later[0]?.()
-    expect(inner.texts).toEqual(['a\nb\n'])
-    expect(taken).toBe(0)
-    inner.read()
-    expect(taken).toBe(2)
-  })
-
-  test('hands on what comes after that as another piece', () => {
-    const { inner, later, sink } = batched()
-    for (const line of ['a\n', 'b\n']) {
-      sink.write(line, () => {})
-      later.at(-1)?.()
-    }
-    expect(inner.texts).toEqual(['a\n', 'b\n'])
-  })
-
-  test('hands on at once when flushed, and nothing twice', () => {
-    const { inner, later, sink, flush } = batched()
-    sink.write('a\n', () => {})
-    flush()
-    flush()
-    later[0]?.()
-    expect(inner.texts).toEqual(['a\n'])
-  })
 })
 
 describe('a sink whose reader stalls', () => {
