@@ -18,7 +18,6 @@ import {
 import type { HostTarget } from '../crds/targets.ts'
 import { logWrite, type WriteContext } from './attempt.ts'
 import type { ApiClient } from './client.ts'
-import { statusOfError } from './errors.ts'
 import { lookAt } from './find.ts'
 import { slicePath, slicesPath } from './paths.ts'
 import type { Slices } from './slices.ts'
@@ -31,6 +30,9 @@ export type SliceContext = WriteContext & {
 
 /** Source: kubernetes pkg/controller/endpointslicemirroring: the value of the managed-by label. */
 const MIRRORING_MANAGER = 'endpointslicemirroring-controller.k8s.io'
+
+/** Slices of one resource that are asked for at once: fetch has one cap of 256 for the whole process. */
+const ASKED_AT_ONCE = 8
 
 type Wanted = {
   readonly desired: readonly DesiredSlice[]
@@ -47,6 +49,11 @@ export async function syncSlices(
   { desired, standing }: Wanted,
 ): Promise<Refusal | undefined> {
   const left = new Map(standing.map((slice) => [slice.metadata.name, slice]))
+  const answers = await refusalsOf(
+    context,
+    cep,
+    desired.filter(({ metadata: { name } }) => !left.has(name)),
+  )
   let refusal: Refusal | undefined
   for (const slice of desired) {
     const { name } = slice.metadata
@@ -54,43 +61,16 @@ export async function syncSlices(
     left.delete(name)
     const drift = live ? sliceDrift(slice, live) : ['missing']
     if (drift.length === 0) continue
+    const taken = await answers.get(name)
+    refusal ??= taken
+    if (taken) continue
     const { endpoints } = slice
     logWrite(context, 'applying EndpointSlice', slice, drift, { endpoints: endpoints.length })
-    if (live) context.slices.learn(await context.writer.apply(slice))
-    else refusal = (await create(context, cep, slice)) ?? refusal
+    context.slices.learn(await context.writer.apply(slice))
   }
   // One that is taken stands in for one of ours that may be in use.
   if (!refusal) await deleteSlices(context, [...left.values()])
   return refusal
-}
-
-/**
- * Applies a slice that we do not know to be there; returns why it must not be. Nobody is asked first: only
- * where others say something else of it are they looked at.
- */
-async function create(
-  context: SliceContext,
-  cep: ClusterEndpoint,
-  slice: DesiredSlice,
-): Promise<Refusal | undefined> {
-  const written = await gently(context, slice)
-  if (!written) {
-    const refusal = await refusalOf(context, cep, slice)
-    if (refusal) return refusal
-  }
-  context.slices.learn(written ?? (await context.writer.apply(slice)))
-  return undefined
-}
-
-/** The slice as it now stands; undefined if it was refused for what stands there. */
-async function gently({ writer }: SliceContext, slice: DesiredSlice): Promise<unknown> {
-  try {
-    return await writer.applyGently(slice)
-  } catch (error) {
-    // 409: others own what it says. 422: what cannot be changed, or a second controller.
-    if (statusOfError(error) === 409 || statusOfError(error) === 422) return undefined
-    throw error
-  }
 }
 
 /** Deletes slices of ours. */
@@ -123,7 +103,26 @@ export async function hasCopies(
   return healthy.every((target) => isPublished({ published }, target))
 }
 
-/** Why a slice must not be applied by force: another one may have its name. */
+/**
+ * By name, why each of `slices` must not be applied, asked for side by side: a new resource has a slice
+ * for each of its ports. All have settled: one that rejects keeps back no slice before it.
+ */
+async function refusalsOf(
+  context: SliceContext,
+  cep: ClusterEndpoint,
+  slices: readonly DesiredSlice[],
+): Promise<ReadonlyMap<string, Promise<Refusal | undefined>>> {
+  const answers = new Map<string, Promise<Refusal | undefined>>()
+  for (let from = 0; from < slices.length; from += ASKED_AT_ONCE) {
+    for (const slice of slices.slice(from, from + ASKED_AT_ONCE)) {
+      answers.set(slice.metadata.name, refusalOf(context, cep, slice))
+    }
+    await Promise.allSettled(answers.values())
+  }
+  return answers
+}
+
+/** Why a slice that we do not know to be there must not be applied: another one may have its name. */
 async function refusalOf(
   { client, signal }: SliceContext,
   cep: ClusterEndpoint,

@@ -15,8 +15,6 @@ import { clusterEndpointPath, eventsPath, type Named, publishedPath, slicePath }
 export type Writer = {
   /** Applies what we publish, taking what others own of its fields; returns it as it now stands. */
   readonly apply: (desired: DesiredService | DesiredEndpoints | DesiredSlice) => Promise<unknown>
-  /** As `apply`, but takes nothing from others: refused with 409 where they say something else. */
-  readonly applyGently: (desired: DesiredSlice) => Promise<unknown>
   /** Deletes the object at `path`, provided that it still is the one with this uid. That there is none is fine. */
   readonly remove: (path: string, uid: string) => Promise<void>
   /** Makes ports of a live Service ours alone, so that the next apply removes them. */
@@ -60,8 +58,6 @@ export function createWriter(client: ApiClient, { signal, mayWrite }: Permit): W
       const query = { fieldManager: FIELD_MANAGER, force: 'true' }
       return await patch(pathOf(desired), 'apply-patch+yaml', desired, query)
     },
-    applyGently: async (desired) =>
-      await patch(pathOf(desired), 'apply-patch+yaml', desired, { fieldManager: FIELD_MANAGER }),
     remove: async (path, uid) => {
       const request = { method: 'DELETE', path, body: { preconditions: { uid } } } as const
       try {

@@ -71,17 +71,6 @@ const writes: readonly {
     },
   },
   {
-    name: 'applyGently',
-    write: (writer) => writer.applyGently(slice),
-    request: {
-      method: 'PATCH',
-      path: '/apis/discovery.k8s.io/v1beta1/namespaces/ns/endpointslices/web.a-80-ipv4-0',
-      query: manager,
-      contentType: 'application/apply-patch+yaml',
-      body: slice,
-    },
-  },
-  {
     name: 'remove',
     write: (writer) => writer.remove('/api/v1/namespaces/ns/endpoints/web', 'its-uid'),
     request: {
