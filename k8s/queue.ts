@@ -17,7 +17,8 @@ export type Rest = () => Promise<void>
 export type WorkQueueOptions = {
   /**
    * Does the work of one key. Must not reject. The rest that it returns is done when no key is ready, or
-   * soon; not if the key is worked on again before, which returns a rest anew.
+   * after some seconds between those that are; not if the key is worked on again before, which returns a
+   * rest anew.
    */
   readonly work: (key: string) => Promise<Rest | undefined>
   /** Keys worked on at once. */
@@ -29,7 +30,7 @@ const COALESCE_MS = 50
 const SLOT_MS = 10
 /** Milliseconds to sleep at most. */
 const HORIZON_MS = 1_000
-/** Milliseconds after which a rest goes before keys that are ready. */
+/** Milliseconds after which a rest no longer waits for all keys that are ready: it has every other turn. */
 const REST_MAX_MS = 3_000
 
 type Entry = Slotted & {
@@ -48,9 +49,11 @@ export function createWorkQueue({ work, concurrency }: WorkQueueOptions): WorkQu
   const wheel = new Wheel<Entry>(SLOT_MS)
   const entries = new Map<string, Entry>()
   const ready: Entry[] = []
-  /** Entries with a rest that waits, the longest wait first. */
+  /** Entries with a rest that waits, in the order in which it was left. */
   const resting = new Set<Entry>()
   let running = 0
+  /** Whether the last turn was that of a key, not of a rest. */
+  let wasWork = false
   let isClosed = false
   let timer: ReturnType<typeof setTimeout> | undefined
   let timerMs = Number.POSITIVE_INFINITY
@@ -104,8 +107,9 @@ export function createWorkQueue({ work, concurrency }: WorkQueueOptions): WorkQu
   function drain(): void {
     while (!isClosed && running < concurrency) {
       const [first] = resting
-      const isOverdue = first !== undefined && hasWaited(first)
-      const entry = isOverdue ? undefined : ready.shift()
+      const isItsTurn = wasWork && first !== undefined && hasWaited(first)
+      const entry = isItsTurn ? undefined : ready.shift()
+      wasWork = entry !== undefined
       if (entry) void run(entry)
       else if (first) void finish(first)
       else return

@@ -186,22 +186,28 @@ describe('concurrency', () => {
     expect(done).toHaveLength(10_000)
   })
 
-  test(`never two at once on a key, and the last mark is always followed by work (FUZZ_SEED=${SEED})`, async () => {
+  test(`never two at once on a key, and the last mark is followed by work, the last work by its rest (FUZZ_SEED=${SEED})`, async () => {
     const random = createRandom(SEED)
     const version = new Map<string, number>()
-    const worked = new Map<string, number>()
+    const told = new Map<string, number>()
     const running = new Set<string>()
     let overlaps = 0
+    const last = async (key: string) => {
+      if (running.has(key)) overlaps++
+      running.add(key)
+      await Bun.sleep(random.below(12))
+      running.delete(key)
+    }
     const queue = createWorkQueue({
       concurrency: 3,
       work: async (key) => {
-        if (running.has(key)) overlaps++
-        running.add(key)
         const seen = version.get(key) ?? 0
-        await Bun.sleep(random.below(12))
+        await last(key)
         if (random.next() < 0.2) queue.mark(key, random.below(60))
-        worked.set(key, seen)
-        running.delete(key)
+        return async () => {
+          await last(key)
+          told.set(key, seen)
+        }
       },
     })
     for (let step = 0; step < 1_500; step++) {
@@ -212,7 +218,7 @@ describe('concurrency', () => {
     }
     await settled(queue)
     expect(overlaps).toBe(0)
-    expect(worked).toEqual(version)
+    expect(told).toEqual(version)
   })
 })
 
@@ -293,6 +299,20 @@ describe('a rest', () => {
       await settled(queue)
     }, 20_000)
   }
+
+  test('has every other turn when it has waited for long: what becomes ready waits for one, not for all', async () => {
+    const { queue, order } = resting({ work: 350, rest: 400 })
+    const keys = Array.from({ length: 10 }, (_, n) => `key-${n}`)
+    for (const key of keys) queue.mark(key, 0)
+    await eventually(5_000, () => expect(order).toContain('key-9'))
+    // By the time that the last one has ended, the first rests are overdue.
+    queue.mark('urgent', 0)
+    await eventually(5_000, () => expect(order).toContain('urgent'))
+    await queue.close()
+    const between = order.slice(order.indexOf('key-9') + 1, order.indexOf('urgent'))
+    expect(between).toHaveLength(2)
+    expect(between[0]).toStartWith('rest of ')
+  }, 20_000)
 
   test('does not begin once the queue is closed, and one that runs is waited for', async () => {
     const { queue, order } = resting({ work: 50, rest: 50 })
