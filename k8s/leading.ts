@@ -121,7 +121,8 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
 
   /** Tells people how it stands: by Events and by the status. */
   async function tell(key: string, resource: Resource, hasFailed: boolean): Promise<void> {
-    if (signal.aborted || resources.get(key) !== resource) return
+    // What is gone has nobody to be told; what has its name now is another.
+    if (caches.seen.get(key)?.metadata.uid !== resource.metadata.uid) return
     const transitions = resource.takeTransitions()
     if (transitions.length > 0) recorder.tell(resource, transitions)
     try {
