@@ -228,8 +228,9 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
         standingEndpoints(context, cep),
       ])
       if (service) resource.noteFamilies(serviceFamilies(service.spec))
-      resource.isBare = endpoints === undefined
       resource.adopt(publishedNow(context, cep, endpoints))
+      // Without a plan it can be long until the first sync.
+      resource.isBare = resource.hasPlan && endpoints === undefined
     }
     resource.update(seen, publishedNow(context, cep, caches.endpoints.get(keyOf(metadata))))
     if (resource.settleInMs() > 0) return 'settling'

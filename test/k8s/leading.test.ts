@@ -16,8 +16,8 @@ import { eventually, throughout } from '../integration/eventually.ts'
 const OUT = '10.0.0.2'
 const refused: Outcome = { result: 'failed', reason: 'connect ECONNREFUSED' }
 
-function clusterEndpoint(name: string, uid = `uid-${name}`) {
-  const ports = [{ port: 80, hosts: ['10.0.0.1', OUT], tcpSocket: {}, failureThreshold: 1 }]
+function clusterEndpoint(name: string, uid = `uid-${name}`, port = 80) {
+  const ports = [{ port, hosts: ['10.0.0.1', OUT], tcpSocket: {}, failureThreshold: 1 }]
   const metadata = { name, namespace: 'ns', uid, resourceVersion: uid === 'another' ? '9' : '1' }
   return { metadata: { ...metadata, generation: 1 }, spec: { ports } }
 }
@@ -76,6 +76,7 @@ function lead(names: readonly string[], answer: (request: ApiRequest) => unknown
   for (const name of names) queue.mark(`ns/${name}`, 0)
   return {
     seen,
+    queue,
     asked,
     stop: () => stop.abort(new Error('leads no more')),
     [Symbol.asyncDispose]: async () => {
@@ -84,6 +85,33 @@ function lead(names: readonly string[], answer: (request: ApiRequest) => unknown
     },
   }
 }
+
+describe('a new resource', () => {
+  const isAbout = (each: string) => each.endsWith('endpoints/web')
+
+  test('has its Endpoints looked for once, and written', async () => {
+    await using leader = lead(['web'])
+    await eventually(5_000, () => expect(leader.asked.at(-1)).toEndWith('/status'))
+    expect(leader.asked.filter(isAbout)).toEqual(['GET endpoints/web', 'PATCH endpoints/web'])
+  })
+
+  test('has them looked for once more when its spec was invalid for a while', async () => {
+    await using leader = lead([])
+    const { seen, queue, asked } = leader
+    seen.onReplace([clusterEndpoint('web', 'u', 0)], '1')
+    queue.mark('ns/web')
+    await eventually(5_000, () => expect(asked.at(-1)).toEndWith('/status'))
+    const { metadata, spec } = clusterEndpoint('web', 'u')
+    seen.onChange('MODIFIED', {
+      metadata: { ...metadata, generation: 2, resourceVersion: '2' },
+      spec,
+    })
+    queue.mark('ns/web')
+    await eventually(5_000, () => expect(asked).toContain('PATCH endpoints/web'))
+    const looks = Array<string>(2).fill('GET endpoints/web')
+    expect(asked.filter(isAbout)).toEqual([...looks, 'PATCH endpoints/web'])
+  })
+})
 
 describe('Events', () => {
   test('none of a start with 300 resources is lost while the API server answers', async () => {
