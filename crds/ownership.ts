@@ -1,24 +1,16 @@
 // Field ownership of server-side apply (metadata.managedFields): who owns what, and how leftovers of
 // other managers become ours, so that our next apply removes them. Pure.
 
-import * as v from 'valibot'
-
 /** A tree of FieldsV1: keys are `f:name` for fields and `k:{...}` for list items, `.` for existence. */
 export type Fields = { readonly [key: string]: Fields }
 
-const fieldsSchema: v.GenericSchema<unknown, Fields> = v.record(
-  v.string(),
-  v.lazy(() => fieldsSchema),
-)
-
-const entrySchema = v.looseObject({
-  manager: v.optional(v.string()),
-  operation: v.optional(v.string()),
-  subresource: v.optional(v.string()),
-  fieldsV1: v.optional(v.unknown()),
-})
-
-type Entry = v.InferOutput<typeof entrySchema>
+/** What is read of an entry of managedFields; whatever else is in it is kept. */
+type Entry = {
+  readonly manager?: string
+  readonly operation?: string
+  readonly subresource?: string
+  readonly fieldsV1?: unknown
+}
 
 /** Keys directly under `path` that `manager` owns by apply, without their `f:`. */
 export function ownedKeys(
@@ -70,7 +62,7 @@ export function takeItems(
     )
     return fieldsV1 ? [{ ...entry, fieldsV1 }] : []
   })
-  const ours: Entry = entriesOf(managedFields).find((entry) => isApplyOf(entry, manager)) ?? {
+  const ours = entriesOf(managedFields).find((entry) => isApplyOf(entry, manager)) ?? {
     manager,
     operation: 'Apply',
     apiVersion: 'v1',
@@ -89,19 +81,33 @@ export function portItemKey(port: number, protocol: string): string {
 }
 
 function entriesOf(managedFields: readonly unknown[]): Entry[] {
-  return managedFields.flatMap((entry) => {
-    const parsed = v.safeParse(entrySchema, entry)
-    return parsed.success ? [parsed.output] : []
-  })
+  return managedFields.filter(isEntry)
+}
+
+// By hand, not by a schema: each object that is read has a hundred nodes, and is read on every change.
+
+function isEntry(value: unknown): value is Entry {
+  if (!isMap(value)) return false
+  return [value.manager, value.operation, value.subresource].every(
+    (text) => text === undefined || typeof text === 'string',
+  )
+}
+
+function isFields(value: unknown): value is Fields {
+  return isMap(value) && Object.values(value).every(isFields)
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isApplyOf(entry: Entry, manager: string): boolean {
   return entry.manager === manager && entry.operation === 'Apply' && !entry.subresource
 }
 
-function fieldsOf(entry: { readonly fieldsV1?: unknown } | undefined): Fields | undefined {
-  const parsed = v.safeParse(fieldsSchema, entry?.fieldsV1)
-  return parsed.success ? parsed.output : undefined
+function fieldsOf(entry: Entry | undefined): Fields | undefined {
+  const fields = entry?.fieldsV1
+  return isFields(fields) ? fields : undefined
 }
 
 function at(fields: Fields | undefined, path: readonly string[]): Fields | undefined {

@@ -118,15 +118,17 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
 
   async function once(request: ApiRequest): Promise<unknown> {
     const { method, path, signal, timeoutMs = REQUEST_TIMEOUT_MS } = request
-    const deadline = new AbortController()
+    const either = new AbortController()
+    // Not AbortSignal.any: a signal that lives long remembers all that were made of it until they are collected.
+    const onAbort = () => either.abort(signal?.reason)
+    if (signal?.aborted) onAbort()
+    signal?.addEventListener('abort', onAbort, { once: true })
     const timer = setTimeout(
-      () =>
-        deadline.abort(new NetworkError(`${method} ${path}: no answer in ${timeoutMs / 1000}s`)),
+      () => either.abort(new NetworkError(`${method} ${path}: no answer in ${timeoutMs / 1000}s`)),
       timeoutMs,
     )
     try {
-      const either = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal
-      const response = await send(request, either, 'application/json')
+      const response = await send(request, either.signal, 'application/json')
       try {
         return await response.json()
       } catch (cause) {
@@ -134,6 +136,7 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
       }
     } finally {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
     }
   }
 

@@ -32,8 +32,11 @@ const REFILL_MS = 60_000
 const NAMED_MAX = 5
 /** Milliseconds in which the same event is counted up rather than written anew. Source: client-go, 10 minutes. */
 const SAME_MS = 600_000
-/** Events on their way at once; more are dropped, so that they never take the connections of the lease and of writes. */
-const UNDER_WAY_MAX = 16
+/**
+ * Events on their way at once; more are dropped. fetch has one cap of 256 requests for the whole process:
+ * of these, most are for the lease, the watches and what clients are sent to.
+ */
+const UNDER_WAY_MAX = 64
 /** Events remembered for counting up, over all resources. */
 const REMEMBERED_MAX = 1_000
 

@@ -21,13 +21,14 @@ import type { Log } from './log.ts'
 import type { ResourceMetrics } from './metrics.ts'
 import { keyOf } from './paths.ts'
 import type { PublishWish } from './publishing.ts'
-import { createWorkQueue, type WorkQueue } from './queue.ts'
+import { createWorkQueue, type Rest, type WorkQueue } from './queue.ts'
 import { Resource, readSeen, type Seen } from './resource.ts'
 import {
   publishedNow,
   type SyncContext,
   type SyncResult,
-  standingOf,
+  standingEndpoints,
+  standingService,
   statusNow,
   syncObjects,
 } from './sync.ts'
@@ -92,35 +93,60 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
   let isWaiting = false
   let isScouting = false
 
-  async function work(key: string): Promise<void> {
+  /** What clients are sent to is brought up to date first; telling people of it is left for later. */
+  async function work(key: string): Promise<Rest | undefined> {
     stuck.delete(key)
     const seen = caches.seen.get(key)
     const known = resources.get(key)
     if (known && known.metadata.uid !== seen?.metadata.uid) drop(key, known)
-    if (!seen) return
+    if (!seen) return undefined
     const resource = resources.get(key) ?? adoptable(key, seen)
     try {
       const result = await bringUpToDate(resource, seen)
-      resource.failures = result === 'failed' ? resource.failures + 1 : 0
-      if (result === 'failed') queue.mark(key, backoffMs(resource.failures))
-      if (result === 'failed' && isForbidden(resource)) markWhenReachable(key, 0)
+      if (result === 'failed') {
+        resource.failures++
+        queue.mark(key, backoffMs(resource.failures))
+        if (isForbidden(resource)) markWhenReachable(key, 0)
+      }
       if (result === 'refused') queue.mark(key, REFUSED_RECHECK_MS)
       if (result === 'unfinished') queue.mark(key, UNFINISHED_MS)
       if (result === 'settling') queue.mark(key, resource.settleInMs())
+      if (result === 'settling' || result === 'gone') return undefined
+      return async () => await tell(key, resource, result === 'failed')
     } catch (error) {
-      if (signal.aborted) return
-      resource.failures++
-      const waitMs = backoffMs(resource.failures, error)
-      const { namespace, name } = seen.metadata
-      log.warn('cannot bring up to date; trying again', {
-        namespace,
-        name,
-        reason: messageOf(error),
-        inSeconds: Math.round(waitMs / 1000),
-      })
-      queue.mark(key, waitMs)
-      if (mayPassAnyMoment(error)) markWhenReachable(key, askedMs(error))
+      stumble(key, resource, error)
+      return undefined
     }
+  }
+
+  /** Tells people how it stands: by Events and by the status. */
+  async function tell(key: string, resource: Resource, hasFailed: boolean): Promise<void> {
+    // What is gone has nobody to be told; what has its name now is another.
+    if (caches.seen.get(key)?.metadata.uid !== resource.metadata.uid) return
+    const transitions = resource.takeTransitions()
+    if (transitions.length > 0) recorder.tell(resource, transitions)
+    try {
+      await writeStatus(resource)
+      if (!hasFailed) resource.failures = 0
+    } catch (error) {
+      stumble(key, resource, error)
+    }
+  }
+
+  /** Has a resource tried again after an error that may pass. */
+  function stumble(key: string, resource: Resource, error: unknown): void {
+    if (signal.aborted) return
+    resource.failures++
+    const waitMs = backoffMs(resource.failures, error)
+    const { namespace, name } = resource.metadata
+    log.warn('cannot bring up to date; trying again', {
+      namespace,
+      name,
+      reason: messageOf(error),
+      inSeconds: Math.round(waitMs / 1000),
+    })
+    queue.mark(key, waitMs)
+    if (mayPassAnyMoment(error)) markWhenReachable(key, askedMs(error))
   }
 
   /** Does not wait a long backoff out when the API server comes back meanwhile, in `leastMs` or later. */
@@ -197,20 +223,20 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
       return 'gone'
     }
     if (!resource.isAdopted) {
-      const { service, endpoints } = await standingOf(context, cep)
+      const [service, endpoints] = await Promise.all([
+        resource.hasNames ? standingService(context, cep) : undefined,
+        standingEndpoints(context, cep),
+      ])
       if (service) resource.noteFamilies(serviceFamilies(service.spec))
       resource.adopt(publishedNow(context, cep, endpoints))
+      // Without a plan it can be long until the first sync.
+      resource.isBare = resource.hasPlan && endpoints === undefined
     }
     resource.update(seen, publishedNow(context, cep, caches.endpoints.get(keyOf(metadata))))
     if (resource.settleInMs() > 0) return 'settling'
 
     resource.notePublished()
-    const result = resource.hasPlan ? await syncObjects(context, cep, resource) : 'done'
-    if (result === 'gone') return result
-    const transitions = resource.takeTransitions()
-    if (transitions.length > 0) recorder.tell(resource, transitions)
-    await writeStatus(resource)
-    return result
+    return resource.hasPlan ? await syncObjects(context, cep, resource) : 'done'
   }
 
   function logTransition({ metadata: { namespace, name } }: Seen, transition: Transition): void {
@@ -233,7 +259,8 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
     }
     try {
       // Not into the cache: the answer may hold an edit that no watch has told of yet, and must still.
-      resource.noteWritten(readSeen(await writer.patchStatus(metadata, status)))
+      const answer = await writer.patchStatus(metadata, status)
+      resource.noteWritten(readSeen(answer, caches.seen.get(keyOf(metadata))))
     } catch (error) {
       // Deleted meanwhile: the watch will say so.
       if (statusOfError(error) !== 404) throw error

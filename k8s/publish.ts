@@ -16,7 +16,6 @@ import {
   endpointsDrift,
   isMirrored,
   type LiveEndpoints,
-  readEndpoints,
 } from '../crds/endpoints.ts'
 import { familiesOf, familyOf, primaryFamily } from '../crds/families.ts'
 import { controllerOf } from '../crds/metadata.ts'
@@ -165,7 +164,7 @@ async function syncEndpoints(
   if (drift.length === 0) return
   const addresses = desired.subsets.reduce((sum, subset) => sum + subset.addresses.length, 0)
   logWrite(context, 'applying Endpoints', desired, drift, { addresses })
-  context.endpoints.set(readEndpoints(await context.writer.apply(desired)))
+  context.endpoints.learn(await context.writer.apply(desired))
 }
 
 async function deleteEndpoints(

@@ -10,7 +10,7 @@ import {
 import { isPublished, type PublishedAddresses } from '../crds/endpoints.ts'
 import { believedAddresses, type Expansion, expand, withinFamilies } from '../crds/expansion.ts'
 import type { Family } from '../crds/families.ts'
-import type { HostPolicy } from '../crds/hosts.ts'
+import { type HostPolicy, isAddress } from '../crds/hosts.ts'
 import type { Spec } from '../crds/schema.ts'
 import {
   type ObservedNames,
@@ -39,10 +39,16 @@ export type Seen = {
   readonly status: Status | undefined
 }
 
-/** Reads what the API server sent. Throws v.ValiError if it is no ClusterEndpoint at all. */
-export function readSeen(object: unknown): Seen {
+/**
+ * Reads what the API server sent; a spec that is still the one of `known` is not read again. Throws
+ * v.ValiError if it is no ClusterEndpoint at all.
+ */
+export function readSeen(object: unknown, known?: Seen): Seen {
   const cep = parseClusterEndpoint(object)
-  return { metadata: cep.metadata, parsed: parseSpec(cep), status: readStatus(cep.status) }
+  const { uid, generation } = cep.metadata
+  const isSame = known?.metadata.uid === uid && known.metadata.generation === generation
+  const parsed = isSame ? known.parsed : parseSpec(cep)
+  return { metadata: cep.metadata, parsed, status: readStatus(cep.status) }
 }
 
 type Host = {
@@ -111,6 +117,8 @@ export class Resource {
   /** The first change that is not published yet. */
   #turned: Turn | undefined
 
+  /** Whether there were no Endpoints when it was adopted: the first sync need not look for them once more. */
+  isBare = false
   /** How the last attempts to write went, for the status. */
   service: SyncState
   endpoints: SyncState
@@ -130,6 +138,12 @@ export class Resource {
 
   get metadata(): ClusterEndpoint['metadata'] {
     return this.#seen.metadata
+  }
+
+  /** Whether the spec as last seen has names among its hosts. */
+  get hasNames(): boolean {
+    const { parsed } = this.#seen
+    return parsed.ok && parsed.spec.ports.some(({ hosts }) => !hosts.every(isAddress))
   }
 
   get isAdopted(): boolean {

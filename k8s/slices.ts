@@ -22,8 +22,8 @@ export type Slices = {
   readonly apiVersion: () => SliceApiVersion | undefined
   /** Those of a ClusterEndpoint that stand, in no order. */
   readonly of: (cep: Named) => LiveSlice[]
-  /** Remembers the answer to a write. */
-  readonly set: (live: LiveSlice) => void
+  /** Reads and remembers the answer to a write. */
+  readonly learn: (answer: unknown) => void
   readonly reflector: Reflector
 }
 
@@ -101,9 +101,8 @@ export function startSlices(options: SlicesOptions): Slices {
   return {
     apiVersion: () => apiVersion,
     of: (cep) => [...(keys.get(keyOf(cep)) ?? [])].flatMap((key) => cache.get(key) ?? []),
-    set: (live) => {
-      cache.set(live)
-      const key = keyOf(live.metadata)
+    learn: (answer) => {
+      const key = keyOf(cache.learn(answer).metadata)
       if (cache.get(key)) note(cepOf(key), key)
     },
     reflector: isRequired ? reflector : optional(reflector, firstRefusal, () => refusal.promise),

@@ -24,12 +24,15 @@ import type { Slices } from './slices.ts'
 
 export type SliceContext = WriteContext & {
   readonly client: ApiClient
-  readonly slices: Pick<Slices, 'apiVersion' | 'of' | 'set'>
+  readonly slices: Pick<Slices, 'apiVersion' | 'of' | 'learn'>
   readonly signal: AbortSignal
 }
 
 /** Source: kubernetes pkg/controller/endpointslicemirroring: the value of the managed-by label. */
 const MIRRORING_MANAGER = 'endpointslicemirroring-controller.k8s.io'
+
+/** Slices of one resource that are asked for at once: fetch has one cap of 256 for the whole process. */
+const ASKED_AT_ONCE = 8
 
 type Wanted = {
   readonly desired: readonly DesiredSlice[]
@@ -46,6 +49,11 @@ export async function syncSlices(
   { desired, standing }: Wanted,
 ): Promise<Refusal | undefined> {
   const left = new Map(standing.map((slice) => [slice.metadata.name, slice]))
+  const answers = await refusalsOf(
+    context,
+    cep,
+    desired.filter(({ metadata: { name } }) => !left.has(name)),
+  )
   let refusal: Refusal | undefined
   for (const slice of desired) {
     const { name } = slice.metadata
@@ -53,12 +61,12 @@ export async function syncSlices(
     left.delete(name)
     const drift = live ? sliceDrift(slice, live) : ['missing']
     if (drift.length === 0) continue
-    const taken = live ? undefined : await refusalOf(context, cep, slice)
+    const taken = await answers.get(name)
     refusal ??= taken
     if (taken) continue
     const { endpoints } = slice
     logWrite(context, 'applying EndpointSlice', slice, drift, { endpoints: endpoints.length })
-    context.slices.set(readSlice(await context.writer.apply(slice)))
+    context.slices.learn(await context.writer.apply(slice))
   }
   // One that is taken stands in for one of ours that may be in use.
   if (!refusal) await deleteSlices(context, [...left.values()])
@@ -93,6 +101,25 @@ export async function hasCopies(
   const answer = await client.request({ method: 'GET', path, query: { labelSelector }, signal })
   const published = publishedBy(v.parse(listSchema, answer).items.map(readSlice))
   return healthy.every((target) => isPublished({ published }, target))
+}
+
+/**
+ * By name, why each of `slices` must not be applied, asked for side by side: a new resource has a slice
+ * for each of its ports. All have settled: one that rejects keeps back no slice before it.
+ */
+async function refusalsOf(
+  context: SliceContext,
+  cep: ClusterEndpoint,
+  slices: readonly DesiredSlice[],
+): Promise<ReadonlyMap<string, Promise<Refusal | undefined>>> {
+  const answers = new Map<string, Promise<Refusal | undefined>>()
+  for (let from = 0; from < slices.length; from += ASKED_AT_ONCE) {
+    for (const slice of slices.slice(from, from + ASKED_AT_ONCE)) {
+      answers.set(slice.metadata.name, refusalOf(context, cep, slice))
+    }
+    await Promise.allSettled(answers.values())
+  }
+  return answers
 }
 
 /** Why a slice that we do not know to be there must not be applied: another one may have its name. */

@@ -43,13 +43,20 @@ type Standing = {
 /** Rounds of taking over and applying; the second is for objects whose fields nobody owned yet. */
 const APPLY_ROUNDS_MAX = 3
 
-/** What stands in the cluster of the two objects of `cep`, ours or not. */
-export async function standingOf(context: SyncContext, cep: ClusterEndpoint): Promise<Standing> {
-  const [service, endpoints] = await Promise.all([
-    lookUp(context, 'services', cep, context.services, readService),
-    lookUp(context, 'endpoints', cep, context.endpoints, readEndpoints),
-  ])
-  return { service, endpoints }
+/** The Service of the name of `cep` that stands in the cluster, ours or not. */
+export async function standingService(
+  context: SyncContext,
+  cep: ClusterEndpoint,
+): Promise<LiveService | undefined> {
+  return await lookUp(context, 'services', cep, context.services, readService)
+}
+
+/** The Endpoints of the name of `cep` that stand in the cluster, ours or not. */
+export async function standingEndpoints(
+  context: SyncContext,
+  cep: ClusterEndpoint,
+): Promise<LiveEndpoints | undefined> {
+  return await lookUp(context, 'endpoints', cep, context.endpoints, readEndpoints)
 }
 
 /**
@@ -82,7 +89,7 @@ export async function syncObjects(
   cep: ClusterEndpoint,
   resource: Resource,
 ): Promise<SyncResult> {
-  const standing = await standingOf(context, cep)
+  const standing = await standingOf(context, cep, resource)
   const { asked, plan } = resource
   const hosts = familiesOf(plan.targets)
   const families = wishedFamilies(asked.families, hosts, standing.service?.spec)
@@ -122,6 +129,21 @@ export async function syncObjects(
   if (!state?.ok) return 'failed'
   if (isUnfinished) return 'unfinished'
   return refusal ? 'refused' : 'done'
+}
+
+/** What stands in the cluster of the two objects of `cep`, ours or not. */
+async function standingOf(
+  context: SyncContext,
+  cep: ClusterEndpoint,
+  resource: Resource,
+): Promise<Standing> {
+  const { isBare } = resource
+  resource.isBare = false
+  const [service, endpoints] = await Promise.all([
+    standingService(context, cep),
+    isBare ? context.endpoints.get(keyOf(cep.metadata)) : standingEndpoints(context, cep),
+  ])
+  return { service, endpoints }
 }
 
 /** `wanted` with what cannot be changed as it stands. */
@@ -193,8 +215,7 @@ async function syncService(
     const leftovers = live ? leftoverPorts(desired, live) : []
     logWrite(context, 'applying Service', desired, drift, { taken: leftovers.length || undefined })
     if (leftovers.length > 0) await context.writer.takePorts(desired.metadata, leftovers)
-    live = readService(await context.writer.apply(desired))
-    context.services.set(live)
+    live = context.services.learn(await context.writer.apply(desired))
   }
   throw new ApiError(409, 'Conflict', 'Cannot remove ports that another manager keeps putting back')
 }

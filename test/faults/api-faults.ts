@@ -110,7 +110,15 @@ export const apiFaults: readonly ApiFault[] = [
       { watch: true },
     ),
   ),
-  withWatches(fault('watches end at once', { kind: 'cutWatch', how: 'end' }, { watch: true })),
+  // Each try is a list and a watch, of four kinds: as with 410.
+  withWatches(
+    fault(
+      'watches end at once',
+      { kind: 'cutWatch', how: 'end' },
+      { watch: true },
+      { requestsMax: 8 },
+    ),
+  ),
   {
     name: 'TLS fails: something else answers on the port',
     options: {

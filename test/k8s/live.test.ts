@@ -21,13 +21,17 @@ function thing(name: string, version: number, text = ''): Thing {
 function watched() {
   const news: string[] = []
   const unreadable: unknown[] = []
+  let reads = 0
   const cache = createLiveCache<Thing>({
-    read: (object) => v.parse(schema, object),
+    read: (object) => {
+      reads++
+      return v.parse(schema, object)
+    },
     onNews: (key) => news.push(key),
     onUnreadable: (error) => unreadable.push(error),
   })
   const versionOf = (name: string) => cache.get(`ns/${name}`)?.metadata.resourceVersion
-  return { cache, news, unreadable, versionOf }
+  return { cache, news, unreadable, versionOf, reads: () => reads }
 }
 
 type Step =
@@ -213,7 +217,7 @@ describe('a live cache', () => {
       for (const step of steps) {
         if ('list' in step) cache.onReplace(step.list, String(step.at))
         else if ('event' in step) cache.onChange(step.event, step.thing)
-        else cache.set(step.wrote)
+        else cache.learn(step.wrote)
       }
       const standing = [...cache.keys()].map((key) => [
         key.slice(3),
@@ -232,6 +236,34 @@ describe('a live cache', () => {
     expect([...cache.keys()]).toEqual(['ns/a'])
   })
 
+  test('does not read what a watch tells of a version that is known, and reads every deletion', () => {
+    const { cache, reads } = watched()
+    cache.learn(thing('a', 2))
+    cache.onChange('ADDED', thing('a', 2))
+    cache.onChange('MODIFIED', thing('a', 1))
+    expect(reads()).toBe(1)
+    cache.onChange('MODIFIED', thing('a', 3))
+    cache.onChange('DELETED', thing('a', 3))
+    expect(reads()).toBe(3)
+  })
+
+  test('does not read an answer that the watch was faster than, and returns what stands', () => {
+    const { cache, reads } = watched()
+    expect(cache.learn(thing('a', 1))).toEqual(thing('a', 1))
+    cache.onChange('MODIFIED', thing('a', 3, 'edited'))
+    for (const version of [2, 3]) {
+      expect(cache.learn(thing('a', version))).toEqual(thing('a', 3, 'edited'))
+    }
+    expect(reads()).toBe(2)
+  })
+
+  test('returns an answer to a write of what was deleted since, and does not remember it', () => {
+    const { cache } = watched()
+    cache.onChange('DELETED', thing('a', 3))
+    expect(cache.learn(thing('a', 2))).toEqual(thing('a', 2))
+    expect(cache.get('ns/a')).toBeUndefined()
+  })
+
   test('remembers the last 1,000 deletions, not all of them', () => {
     const { cache, versionOf } = watched()
     const deleteAt = (name: string, version: number) => {
@@ -240,8 +272,8 @@ describe('a live cache', () => {
     }
     deleteAt('first', 10)
     for (let n = 0; n < 1_000; n++) deleteAt(`thing-${n}`, 12 + 2 * n)
-    cache.set(thing('first', 9))
-    cache.set(thing('thing-0', 11))
+    cache.learn(thing('first', 9))
+    cache.learn(thing('thing-0', 11))
     expect({ first: versionOf('first'), second: versionOf('thing-0') }).toEqual({
       first: '9',
       second: undefined,
@@ -255,7 +287,7 @@ describe('a live cache', () => {
       const { cache } = watched()
       for (const step of random.shuffle(messages)) {
         if ('event' in step) cache.onChange(step.event, step.thing)
-        else if ('wrote' in step) cache.set(step.wrote)
+        else if ('wrote' in step) cache.learn(step.wrote)
       }
       const standing = [...cache.keys()].map((key) => cache.get(key)).sort(byName)
       expect(standing).toEqual([...truth.values()].sort(byName))

@@ -135,8 +135,8 @@ describe('mark()', () => {
     const queue = createWorkQueue({
       concurrency: 1,
       work: async (key) => {
-        if (key === 'first') return await first.promise
-        times.push(performance.now())
+        if (key === 'first') await first.promise
+        else times.push(performance.now())
         if (times.length === 1) queue.mark(key, 400)
       },
     })
@@ -186,22 +186,28 @@ describe('concurrency', () => {
     expect(done).toHaveLength(10_000)
   })
 
-  test(`never two at once on a key, and the last mark is always followed by work (FUZZ_SEED=${SEED})`, async () => {
+  test(`never two at once on a key, and the last mark is followed by work, the last work by its rest (FUZZ_SEED=${SEED})`, async () => {
     const random = createRandom(SEED)
     const version = new Map<string, number>()
-    const worked = new Map<string, number>()
+    const told = new Map<string, number>()
     const running = new Set<string>()
     let overlaps = 0
+    const last = async (key: string) => {
+      if (running.has(key)) overlaps++
+      running.add(key)
+      await Bun.sleep(random.below(12))
+      running.delete(key)
+    }
     const queue = createWorkQueue({
       concurrency: 3,
       work: async (key) => {
-        if (running.has(key)) overlaps++
-        running.add(key)
         const seen = version.get(key) ?? 0
-        await Bun.sleep(random.below(12))
+        await last(key)
         if (random.next() < 0.2) queue.mark(key, random.below(60))
-        worked.set(key, seen)
-        running.delete(key)
+        return async () => {
+          await last(key)
+          told.set(key, seen)
+        }
       },
     })
     for (let step = 0; step < 1_500; step++) {
@@ -212,7 +218,109 @@ describe('concurrency', () => {
     }
     await settled(queue)
     expect(overlaps).toBe(0)
-    expect(worked).toEqual(version)
+    expect(told).toEqual(version)
+  })
+})
+
+describe('a rest', () => {
+  /** A queue with one place whose every piece of work leaves a rest, and the order of both. */
+  function resting(lasts: { readonly work?: number; readonly rest?: number } = {}) {
+    const order: string[] = []
+    const queue = createWorkQueue({
+      concurrency: 1,
+      work: async (key) => {
+        order.push(key)
+        await Bun.sleep(lasts.work ?? 0)
+        return async () => {
+          order.push(`rest of ${key}`)
+          await Bun.sleep(lasts.rest ?? 0)
+          order.push(`end of ${key}`)
+        }
+      },
+    })
+    return { queue, order }
+  }
+
+  test('comes when no key is ready any more, in the order of the work', async () => {
+    const { queue, order } = resting({ work: 5 })
+    for (const key of ['a', 'b', 'c']) queue.mark(key, 0)
+    await settled(queue)
+    const rests = ['a', 'b', 'c'].flatMap((key) => [`rest of ${key}`, `end of ${key}`])
+    expect(order).toEqual(['a', 'b', 'c', ...rests])
+  })
+
+  test('is given up when its key is worked on again, for the rest of that', async () => {
+    const { queue, order } = resting({ work: 100 })
+    queue.mark('a', 0)
+    queue.mark('b', 20)
+    await eventually(1_000, () => expect(order).toContain('b'))
+    queue.mark('a', 0)
+    await settled(queue)
+    expect(order.filter((each) => each === 'a')).toHaveLength(2)
+    expect(order.filter((each) => each === 'rest of a')).toHaveLength(1)
+    expect(order.indexOf('rest of a')).toBeGreaterThan(order.lastIndexOf('a'))
+  })
+
+  test('never runs beside work on its key: that comes after it', async () => {
+    const { queue, order } = resting({ rest: 100 })
+    queue.mark('a', 0)
+    await eventually(1_000, () => expect(order).toContain('rest of a'))
+    queue.mark('a', 0)
+    await settled(queue)
+    expect(order.slice(0, 4)).toEqual(['a', 'rest of a', 'end of a', 'a'])
+  })
+
+  test('takes what its key was marked for later along: the mark stands', async () => {
+    const { queue, order } = resting()
+    queue.mark('a', 0)
+    await eventually(1_000, () => expect(order).toContain('a'))
+    queue.mark('a', 200)
+    await eventually(1_000, () => expect(order).toContain('end of a'))
+    await settled(queue)
+    expect(order.filter((each) => each === 'a')).toHaveLength(2)
+  })
+
+  const busy = [
+    { name: 'other keys are ready all the time', again: ['b', 'c'] },
+    { name: 'all keys are, its own too', again: ['a', 'b', 'c'] },
+  ]
+  for (const { name, again } of busy) {
+    test(`comes within some seconds though ${name}`, async () => {
+      const { queue, order } = resting({ work: 20 })
+      const startMs = performance.now()
+      queue.mark('a', 0)
+      while (!order.includes('rest of a') && performance.now() - startMs < 6_000) {
+        for (const key of again) queue.mark(key, 0)
+        await Bun.sleep(2)
+      }
+      const waitedMs = performance.now() - startMs
+      expect(waitedMs).toBeGreaterThan(2_500)
+      expect(waitedMs).toBeLessThan(4_500)
+      await settled(queue)
+    }, 20_000)
+  }
+
+  test('has every other turn when it has waited for long: what becomes ready waits for one, not for all', async () => {
+    const { queue, order } = resting({ work: 350, rest: 400 })
+    const keys = Array.from({ length: 10 }, (_, n) => `key-${n}`)
+    for (const key of keys) queue.mark(key, 0)
+    await eventually(5_000, () => expect(order).toContain('key-9'))
+    // By the time that the last one has ended, the first rests are overdue.
+    queue.mark('urgent', 0)
+    await eventually(5_000, () => expect(order).toContain('urgent'))
+    await queue.close()
+    const between = order.slice(order.indexOf('key-9') + 1, order.indexOf('urgent'))
+    expect(between).toHaveLength(2)
+    expect(between[0]).toStartWith('rest of ')
+  }, 20_000)
+
+  test('does not begin once the queue is closed, and one that runs is waited for', async () => {
+    const { queue, order } = resting({ work: 50, rest: 50 })
+    queue.mark('a', 0)
+    await eventually(1_000, () => expect(order).toContain('rest of a'))
+    queue.mark('b', 0)
+    await queue.close()
+    expect(order).toEqual(['a', 'rest of a', 'end of a'])
   })
 })
 

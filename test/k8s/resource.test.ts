@@ -92,6 +92,28 @@ function watched(seen: ReturnType<typeof cep>) {
 const A = '10.0.0.1'
 const B = '10.0.0.2'
 
+describe('readSeen()', () => {
+  const object = (uid: string, generation: number, port: number) => ({
+    metadata: { name: 'web', namespace: 'ns', uid, generation, resourceVersion: '1' },
+    spec: { ports: [{ port, hosts: [A] }] },
+  })
+  const known = readSeen(object('u', 1, 80))
+
+  test('does not read a spec again that it knows', () => {
+    expect(readSeen(object('u', 1, 80), known).parsed).toBe(known.parsed)
+  })
+
+  for (const [name, uid, generation] of [
+    ['an edited one', 'u', 2],
+    ['another resource of the same name', 'v', 1],
+  ] as const) {
+    test(`reads the spec of ${name}`, () => {
+      const { parsed } = readSeen(object(uid, generation, 81), known)
+      expect(parsed).toMatchObject({ ok: true, spec: { ports: [{ port: 81 }] } })
+    })
+  }
+})
+
 describe.concurrent('siblings', () => {
   const HOSTS = Array.from({ length: 40 }, (_, n) => `10.0.1.${n}`)
   /** The period is far above what the tests wait for. */
