@@ -24,13 +24,13 @@ export type Libc = {
   readonly close: (fd: number) => Result
   readonly newEpoll: () => Result
   /** Has `epoll` report `id` when `fd` has one of `events`, until that is changed or `fd` is closed. */
-  readonly arm: (epoll: number, change: 'add' | 'modify', fd: number, watch: Ready) => Result
+  readonly arm: (epoll: number, change: 'add' | 'modify', fd: number, watch: Watch) => Result
   /** Hands out what is ready now, without waiting; returns how many there were, at most EVENTS_MAX. */
-  readonly ready: (epoll: number, tell: (ready: Ready) => void) => Result
+  readonly ready: (epoll: number, tell: (id: number, events: number) => void) => Result
 }
 
-/** Events of one descriptor, under the number that stands for it: below 2^32. */
-export type Ready = { readonly id: number; readonly events: number }
+/** What to report of a descriptor, and the number to report it under: below 2^32. */
+export type Watch = { readonly id: number; readonly events: number }
 
 // Source: Linux UAPI; the same on x86-64 and arm64.
 export const EVENT = { in: 0x1, out: 0x4, error: 0x8, hangUp: 0x10 } as const
@@ -194,7 +194,7 @@ function wrap(c: ReturnType<typeof load>): Libc {
     ready: (epoll, tell) => {
       const count = checked(c.epoll_wait(epoll, eventsBytes, EVENTS_MAX, 0))
       for (let at = 0; at < count * EVENT_BYTES; at += EVENT_BYTES) {
-        tell({ id: events.getUint32(at + DATA_AT, true), events: events.getUint32(at, true) })
+        tell(events.getUint32(at + DATA_AT, true), events.getUint32(at, true))
       }
       return count
     },

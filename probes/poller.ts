@@ -10,8 +10,8 @@ export type Polled = { onReady(events: number): void }
 const SOON_MS = 1
 /** How much longer each next one takes: what is measured is late by no more than this share of it. */
 const GROWTH = 1.3
-/** Milliseconds between two looks at most: a tick of the scheduler. */
-const LOOK_MAX_MS = 50
+/** Milliseconds between two looks at most: an answer in the last 2 % of the shortest timeout may be missed. */
+const LOOK_MAX_MS = 20
 /** Looks without a pause: what floods us has the rest of its events with the next one. */
 const ROUNDS_MAX = 16
 /** Numbers wrap here: their descriptors are long closed. */
@@ -69,7 +69,7 @@ export class Poller {
   #look(): void {
     let told = 0
     for (let round = 0, count = EVENTS_MAX; count === EVENTS_MAX && round < ROUNDS_MAX; round++) {
-      count = this.#libc.ready(this.#epoll ?? -1, ({ id, events }) => {
+      count = this.#libc.ready(this.#epoll ?? -1, (id, events) => {
         this.#polled.get(id)?.onReady(events)
       })
       told += count
