@@ -27,9 +27,16 @@ const LOCAL_CODES: ReadonlySet<string> = new Set([
   'EPERM',
 ])
 
+/**
+ * Codes that are this machine's when a call gives them at once: EHOSTUNREACH of our own routing table,
+ * EAGAIN of a UDP connect for which no local port is left.
+ */
+const OWN_CODES: ReadonlySet<string> = new Set(['EAGAIN', 'EHOSTUNREACH'])
+
 /** Texts for the codes that people meet; the code itself is always added. */
 const LOCAL_TEXTS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'no local address or port left',
+  EAGAIN: 'no local address or port left',
   EAFNOSUPPORT: 'address family not available here',
   EHOSTUNREACH: 'no route to host',
   EMFILE: 'too many open files',
@@ -69,14 +76,14 @@ export function transferFailure(action: 'read' | 'send', error: unknown): Outcom
 
 /**
  * What an error means that the kernel itself gave. `isOwn`: in answer to a call, before anything came back
- * from the network. Then EHOSTUNREACH is of our own routing table.
+ * from the network: see OWN_CODES.
  */
 export function kernelFailure(
   action: 'connect' | 'read' | 'send',
   code: string,
   isOwn: boolean,
 ): Outcome {
-  const isLocal = LOCAL_CODES.has(code) || (isOwn && code === 'EHOSTUNREACH')
+  const isLocal = LOCAL_CODES.has(code) || (isOwn && OWN_CODES.has(code))
   return isLocal ? unknownLocally(code) : failed(`${action} ${code}`)
 }
 

@@ -2,7 +2,7 @@
 // namespace of the test's own, where nothing but `lo` exists. Without descriptors: under `ulimit -n 64`.
 
 import { describe, expect, test } from 'bun:test'
-import { connectFailure, errorCode, transferFailure } from '../../probes/local.ts'
+import { connectFailure, errorCode, kernelFailure, transferFailure } from '../../probes/local.ts'
 import { failed, type Outcome, type ProbeKind, unknown } from '../../probes/target.ts'
 
 const CHILD = new URL('local.child.ts', import.meta.url).pathname
@@ -106,6 +106,29 @@ describe('a socket error', () => {
     ['EACCES', unknown('local failure (EACCES)')],
   ])('of %s in a connect is judged by its code', async (code, outcome) => {
     expect(await connectFailure(error(code), here)).toEqual(outcome)
+  })
+
+  test.each<[code: string, atOnce: Outcome, later: Outcome]>([
+    ['ECONNREFUSED', failed('connect ECONNREFUSED'), failed('connect ECONNREFUSED')],
+    ['ETIMEDOUT', failed('connect ETIMEDOUT'), failed('connect ETIMEDOUT')],
+    [
+      'EHOSTUNREACH',
+      unknown('no route to host (EHOSTUNREACH)'),
+      failed('connect EHOSTUNREACH'), // the network said so
+    ],
+    [
+      'EAGAIN',
+      unknown('no local address or port left (EAGAIN)'),
+      failed('connect EAGAIN'), // the kernel says no such thing
+    ],
+    [
+      'EADDRNOTAVAIL',
+      unknown('no local address or port left (EADDRNOTAVAIL)'),
+      unknown('no local address or port left (EADDRNOTAVAIL)'),
+    ],
+  ])('of %s is judged by whether a call gave it at once', (code, atOnce, later) => {
+    expect(kernelFailure('connect', code, true)).toEqual(atOnce)
+    expect(kernelFailure('connect', code, false)).toEqual(later)
   })
 
   test.each<[code: string, outcome: Outcome]>([
