@@ -69,7 +69,7 @@ function lookSoon(own: Libc): void {
 }
 
 function look(own: Libc): void {
-  own.ready(epoll, ({ id }) => waiting.get(id)?.())
+  own.ready(epoll, (id) => waiting.get(id)?.())
   isLookDue = waiting.size > 0
   if (isLookDue) setTimeout(() => look(own), 1)
 }
