@@ -1,6 +1,7 @@
 // The system calls of a connection, straight from libc, on Linux: the only place with bun:ffi. What
-// Bun's own sockets do around these calls takes as much CPU as the calls and more memory, they cannot
-// be cancelled while they connect, and they call most errors ECONNREFUSED (RELIABILITY 3.6).
+// Bun's own sockets do around these calls takes as much CPU as the calls and more memory, Bun.connect
+// cannot be cancelled while it connects, and most errors are called ECONNREFUSED. What can go wrong
+// here in their place is in test/FAULTS.md, "Pitfalls of FFI".
 
 import { dlopen, type Pointer, read } from 'bun:ffi'
 import { isIPv6 } from 'node:net'

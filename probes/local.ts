@@ -1,5 +1,6 @@
-// Whose fault is it that a connection failed: the host's, or this machine's? Bun says ECONNREFUSED
-// for most failures of node:net, local ones included (RELIABILITY 3.6), so a refusal is checked.
+// Whose fault is it that a connection failed: the host's, or this machine's? Sockets of our own have the
+// kernel's word for it. Bun says ECONNREFUSED for most failures of node:net, local ones included, so
+// a refusal is checked there.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
@@ -58,7 +59,7 @@ const DISCARD_PORT = 9
 const DESCRIPTORS_FRESH_MS = 20
 
 /**
- * What a failed connect or its socket error means: `unknown` when this machine is the cause,
+ * What a failed connect of Bun's sockets or its error means: `unknown` when this machine is the cause,
  * otherwise `failed` with `<action> <code>`, such as `connect ECONNREFUSED`.
  */
 export async function connectFailure(error: unknown, address: Address): Promise<Outcome> {

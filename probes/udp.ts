@@ -1,4 +1,5 @@
-// UDP: a host is well when it answers. One connected socket per attempt, so only that host is heard.
+// UDP: a host is well when it answers. One connected socket per attempt, so only that host is heard: one
+// of our own as for the other kinds, or Bun's where that cannot be had (node:net has none).
 
 import { converse } from './dial.ts'
 import { canDialUdp } from './dialers.ts'

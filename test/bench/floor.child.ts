@@ -3,6 +3,7 @@
 // separated), attempts a second, seconds to warm up, seconds to measure. Prints one line of JSON.
 
 import { connect } from 'node:net'
+import { EVENT, errnoName, IN_PROGRESS, type Libc, libc } from '../../probes/libc.ts'
 
 /** As the operator's own tick, so that both do their work in portions of the same size. */
 const TICK_MS = 50
@@ -17,6 +18,61 @@ const CALL = Buffer.from(process.env.EO_BENCH_GRPC_CALL ?? '', 'hex')
 const PING = Buffer.from('ping')
 
 type Attempt = (host: string) => Promise<void>
+
+/** What waits for its first event, by descriptor. */
+const waiting = new Map<number, () => void>()
+let epoll = -1
+let isLookDue = false
+
+/** The system calls that the operator makes, by the same means. Talks, and is done at the first answer. */
+function viaOwnCalls(type: 'stream' | 'datagram', request: Uint8Array | undefined): Attempt {
+  const own = libc()
+  if (!own) return () => Promise.reject(new Error('There is no libc that is known here'))
+  const into = new Uint8Array(64 * 1024)
+  return (host) =>
+    new Promise((resolve) => {
+      const fd = checked(own.socket(type, host))
+      const begun = own.connect(fd, { host, port: PORT })
+      if (begun !== IN_PROGRESS) checked(begun)
+      const done = () => {
+        waiting.delete(fd)
+        own.close(fd)
+        resolve()
+      }
+      const answered = () => {
+        checked(own.receive(fd, into))
+        done()
+      }
+      const opened = () => {
+        if (!request) return done()
+        checked(own.send(fd, request))
+        checked(own.arm(epoll, 'modify', fd, { id: fd, events: EVENT.in }))
+        waiting.set(fd, answered)
+      }
+      if (epoll < 0) epoll = checked(own.newEpoll())
+      checked(own.arm(epoll, 'add', fd, { id: fd, events: EVENT.out }))
+      waiting.set(fd, opened)
+      lookSoon(own)
+    })
+}
+
+function checked(result: number): number {
+  if (result < 0) throw new Error(errnoName(result))
+  return result
+}
+
+/** One look after a portion was begun, and one each millisecond while answers are waited for. */
+function lookSoon(own: Libc): void {
+  if (isLookDue) return
+  isLookDue = true
+  queueMicrotask(() => look(own))
+}
+
+function look(own: Libc): void {
+  own.ready(epoll, (id) => waiting.get(id)?.())
+  isLookDue = waiting.size > 0
+  if (isLookDue) setTimeout(() => look(own), 1)
+}
 
 /** The connection that cannot be cancelled while it connects. Talks, and is done at the first answer. */
 function viaBunConnect(request: Uint8Array | undefined): Attempt {
@@ -54,7 +110,7 @@ const viaNodeNet: Attempt = (host) =>
     })
   })
 
-const viaUdp: Attempt = async (hostname) => {
+const viaBunUdp: Attempt = async (hostname) => {
   const { promise, resolve } = Promise.withResolvers<void>()
   const socket = await Bun.udpSocket({
     hostname: '0.0.0.0',
@@ -66,16 +122,20 @@ const viaUdp: Attempt = async (hostname) => {
   socket.close()
 }
 
-const attempts: Readonly<Record<string, Attempt>> = {
-  'node:net': viaNodeNet,
-  tcp: viaBunConnect(undefined),
-  http: viaBunConnect(GET),
-  grpc: viaBunConnect(CALL),
-  udp: viaUdp,
+const attempts: Readonly<Record<string, () => Attempt>> = {
+  tcp: () => viaOwnCalls('stream', undefined),
+  http: () => viaOwnCalls('stream', GET),
+  udp: () => viaOwnCalls('datagram', PING),
+  grpc: () => viaOwnCalls('stream', CALL),
+  'Bun tcp': () => viaBunConnect(undefined),
+  'Bun http': () => viaBunConnect(GET),
+  'Bun udp': () => viaBunUdp,
+  'Bun grpc': () => viaBunConnect(CALL),
+  'node:net tcp': () => viaNodeNet,
 }
 
 // No top-level await: bytecode needs a module without it.
-void main(attempts[mode])
+void main(attempts[mode]?.())
 
 async function main(attempt: Attempt | undefined): Promise<void> {
   if (!attempt) {

@@ -7,7 +7,10 @@ import * as v from 'valibot'
 import { CHECK_PATH, checkRequest } from '../../probes/grpc-health.ts'
 import { callBytes } from '../../probes/http2-call.ts'
 
-export type FloorMode = 'node:net' | 'tcp' | 'http' | 'udp' | 'grpc'
+export type FloorKind = 'tcp' | 'http' | 'udp' | 'grpc'
+
+/** By the system calls that the operator makes, by Bun's sockets, or by node:net. */
+export type FloorMode = FloorKind | `Bun ${FloorKind}` | 'node:net tcp'
 
 export type FloorOptions = {
   readonly mode: FloorMode
