@@ -9,6 +9,7 @@ import type { Condition, Status } from '../crds/status.ts'
 import { portLabel } from '../crds/targets.ts'
 import type { Lookup } from '../dns/lookup.ts'
 import { createResolver, type Resolver } from '../dns/resolver.ts'
+import { takeIn } from '../probes/dialers.ts'
 import { attempt } from '../probes/probers.ts'
 import { Scheduler, type SchedulerOptions } from '../probes/scheduler.ts'
 import { abortOf } from './abort.ts'
@@ -83,7 +84,7 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
   const { client, log, policy, publish, concurrency, inFlightMax, instance } = options
   const writer = createWriter(client, permit)
   const recorder = createRecorder(writer, log, instance)
-  const scheduler = new Scheduler({ attempt: options.attempt ?? attempt, inFlightMax })
+  const scheduler = new Scheduler({ attempt: options.attempt ?? attempt, takeIn, inFlightMax })
   const resolver = createResolver(options.lookup)
   const context: SyncContext = { client, writer, log, signal, publish, ...caches }
   const resources = new Map<string, Resource>()

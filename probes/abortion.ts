@@ -12,6 +12,11 @@ export class Abortion implements AttemptSignal {
     return this.#isAborted
   }
 
+  /** Whether somebody would be told: an attempt that listens no more has its outcome on the way. */
+  get isHeard(): boolean {
+    return this.#listener !== undefined
+  }
+
   addEventListener(_type: 'abort', listener: () => void): void {
     if (this.#listener) throw new Error('Cannot listen twice to the end of an attempt')
     this.#listener = listener

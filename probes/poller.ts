@@ -10,7 +10,7 @@ export type Polled = { onReady(events: number): void }
 const SOON_MS = 1
 /** How much longer each next one takes: what is measured is late by no more than this share of it. */
 const GROWTH = 1.3
-/** Milliseconds between two looks at most: an answer in the last 2 % of the shortest timeout may be missed. */
+/** Milliseconds between two looks at most; durations are too long by no more. */
 const LOOK_MAX_MS = 20
 /** Looks without a pause: what floods us has the rest of its events with the next one. */
 const ROUNDS_MAX = 16
@@ -53,6 +53,11 @@ export class Poller {
   /** Tells nothing any more. The kernel forgets a descriptor by itself, when it is closed. */
   remove(id: number): void {
     this.#polled.delete(id)
+  }
+
+  /** Tells of all that is ready by now. */
+  look(): void {
+    if (this.#polled.size > 0) this.#look()
   }
 
   /** A look after all that runs now: connections within this machine are ready by then. */

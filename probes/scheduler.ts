@@ -40,6 +40,8 @@ export type Attempt = { readonly outcome: Outcome; readonly durationMs: number }
 
 export type SchedulerOptions = {
   readonly attempt: (target: Target, signal: AttemptSignal) => Promise<Outcome>
+  /** Takes in what has arrived, before attempts are ended because their time is up. */
+  readonly takeIn?: () => void
   /** Most attempts at once; each holds a file descriptor. */
   readonly inFlightMax: number
   /** A clock that never goes back, milliseconds. */
@@ -59,6 +61,8 @@ type Running = {
   readonly isFailing: boolean
   /** The process stood still while this ran: a failure says nothing about the host. */
   isTainted: boolean
+  /** Its time was up when its outcome seemed to be on the way: it has until the next tick. */
+  isSpared: boolean
   /** When its time was up and it was aborted. */
   abortedMs: number | undefined
 }
@@ -104,6 +108,7 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = {
+      takeIn: () => {},
       monotonicMs: () => performance.now(),
       wallMs: Date.now,
       setTimer: setRealTimer,
@@ -238,9 +243,14 @@ export class Scheduler {
 
   /** Aborts the attempts whose time is up, and gives up those that do not end even so. */
   #expire(nowMs: number): void {
+    if (this.#running.size > 0) this.#options.takeIn()
     for (const running of this.#running) {
       if (nowMs < running.startMs + running.timeoutMs) continue
       if (running.abortedMs === undefined) {
+        if (!running.isSpared && !running.abortion.isHeard) {
+          running.isSpared = true
+          continue
+        }
         running.abortedMs = nowMs
         running.abortion.abort()
       } else if (nowMs > running.abortedMs + ABORT_GRACE_MS) {
@@ -299,6 +309,7 @@ export class Scheduler {
       abortion: new Abortion(),
       isFailing: isFailing(check),
       isTainted: false,
+      isSpared: false,
       abortedMs: undefined,
     }
     this.#running.add(running)

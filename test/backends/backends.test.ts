@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'bun:test'
 import { attempt } from '../../probes/probers.ts'
 import type { Address, Outcome, Probe } from '../../probes/target.ts'
+import { until } from '../probes/asking.ts'
 import type { Backend } from './backend.ts'
 import { startGrpc } from './grpc.ts'
 import { startHttp } from './http.ts'
@@ -27,14 +28,14 @@ describe.each(rows)('%s', (_name, start, probe) => {
     try {
       expect(backend.port).toBeGreaterThan(0)
       expect(await ask(backend, probe)).toEqual({ result: 'ok' })
-      expect(backend.hits()).toBe(1)
+      await until(() => backend.hits() === 1, 'the host has taken one')
       await backend.kill()
       await backend.kill()
       expect((await ask(backend, probe)).result).toBe('failed')
       await backend.restart()
       await backend.restart()
       expect(await ask(backend, probe)).toEqual({ result: 'ok' })
-      expect(backend.hits()).toBe(2)
+      await until(() => backend.hits() === 2, 'the host has taken two')
     } finally {
       await backend.kill()
     }

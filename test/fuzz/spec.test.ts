@@ -17,58 +17,67 @@ import { forCases } from './cases.ts'
 const STATUS_BYTES_MAX = 256 * 1024
 const NOW_MS = 1_790_000_000_000
 
-test('random specs never throw, and what comes of them is bounded, stable and blind to order', async () => {
-  let valid = 0
-  await forCases(30_000, (random) => {
-    const cep = resource(randomSpec(random))
-    const parsed = parseSpec(cep)
-    if (!parsed.ok) {
-      expect(parsed.issues.length).toBeGreaterThan(0)
-      expect(parsed.issues.length).toBeLessThanOrEqual(10)
-      for (const issue of parsed.issues) expect(issue.length).toBeLessThanOrEqual(256)
-      return
-    }
-    valid++
-    const plan = planOf(parsed.spec, { allowLoopback: false })
-    const healthy = plan.targets.filter(() => random.next() < 0.7)
+/** Milliseconds for all of them: 3,000 where nothing else runs. */
+const CASES_MAX_MS = 30_000
 
-    const endpoints = desiredEndpoints(cep, healthy)
-    expect(desiredEndpoints(cep, random.shuffle(healthy))).toEqual(endpoints)
-    expect(endpointsDrift(endpoints, readEndpoints(stored(endpoints)))).toEqual([])
+test(
+  'random specs never throw, and what comes of them is bounded, stable and blind to order',
+  async () => {
+    let valid = 0
+    await forCases(30_000, (random) => {
+      const cep = resource(randomSpec(random))
+      const parsed = parseSpec(cep)
+      if (!parsed.ok) {
+        expect(parsed.issues.length).toBeGreaterThan(0)
+        expect(parsed.issues.length).toBeLessThanOrEqual(10)
+        for (const issue of parsed.issues) expect(issue.length).toBeLessThanOrEqual(256)
+        return
+      }
+      valid++
+      const plan = planOf(parsed.spec, { allowLoopback: false })
+      const healthy = plan.targets.filter(() => random.next() < 0.7)
 
-    const service = desiredService(cep, parsed.spec.clusterIP, plan.ports)
-    expect(desiredService(cep, parsed.spec.clusterIP, random.shuffle(plan.ports))).toEqual(service)
-    expect(serviceDrift(service, readService(stored(service)))).toEqual([])
+      const endpoints = desiredEndpoints(cep, healthy)
+      expect(desiredEndpoints(cep, random.shuffle(healthy))).toEqual(endpoints)
+      expect(endpointsDrift(endpoints, readEndpoints(stored(endpoints)))).toEqual([])
 
-    const hosts = plan.targets.map((target) => ({
-      target,
-      health: seed(healthy.includes(target) ? 'healthy' : 'unhealthy', NOW_MS, 'HTTP 503'),
-    }))
-    const observed = {
-      generation: 1,
-      issues: [],
-      hosts,
-      refused: plan.refused,
-      names: noNames,
-      ports: plan.ports,
-      clusterIP: undefined,
-      service: { ok: true },
-      endpoints: { ok: true },
-      carriers: 'Endpoints',
-      families: [],
-      familyPolicy: undefined,
-      isFirstRoundIn: true,
-    } as const
-    const status = statusOf(observed, undefined, NOW_MS)
-    expect(JSON.stringify(status).length).toBeLessThan(STATUS_BYTES_MAX)
-    // What comes back from the API server an hour later gives the same status: nothing is written.
-    const standing = readStatus(JSON.parse(JSON.stringify(status)))
-    const shuffled = { ...observed, hosts: random.shuffle(hosts) }
-    expect(statusOf(shuffled, standing, NOW_MS + 3_600_000)).toEqual(status)
-  })
-  // A generator that never makes sense would test nothing.
-  if (process.env.FUZZ_CASES === undefined) expect(valid).toBeGreaterThan(3_000)
-})
+      const service = desiredService(cep, parsed.spec.clusterIP, plan.ports)
+      expect(desiredService(cep, parsed.spec.clusterIP, random.shuffle(plan.ports))).toEqual(
+        service,
+      )
+      expect(serviceDrift(service, readService(stored(service)))).toEqual([])
+
+      const hosts = plan.targets.map((target) => ({
+        target,
+        health: seed(healthy.includes(target) ? 'healthy' : 'unhealthy', NOW_MS, 'HTTP 503'),
+      }))
+      const observed = {
+        generation: 1,
+        issues: [],
+        hosts,
+        refused: plan.refused,
+        names: noNames,
+        ports: plan.ports,
+        clusterIP: undefined,
+        service: { ok: true },
+        endpoints: { ok: true },
+        carriers: 'Endpoints',
+        families: [],
+        familyPolicy: undefined,
+        isFirstRoundIn: true,
+      } as const
+      const status = statusOf(observed, undefined, NOW_MS)
+      expect(JSON.stringify(status).length).toBeLessThan(STATUS_BYTES_MAX)
+      // What comes back from the API server an hour later gives the same status: nothing is written.
+      const standing = readStatus(JSON.parse(JSON.stringify(status)))
+      const shuffled = { ...observed, hosts: random.shuffle(hosts) }
+      expect(statusOf(shuffled, standing, NOW_MS + 3_600_000)).toEqual(status)
+    })
+    // A generator that never makes sense would test nothing.
+    if (process.env.FUZZ_CASES === undefined) expect(valid).toBeGreaterThan(3_000)
+  },
+  CASES_MAX_MS,
+)
 
 function resource(spec: unknown): ClusterEndpoint {
   return {

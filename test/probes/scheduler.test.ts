@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { type Health, seed } from '../../probes/health.ts'
 import { Scheduler, STALL_MS, TICK_MS } from '../../probes/scheduler.ts'
-import { failed, type Outcome, ok, unknown } from '../../probes/target.ts'
+import { failed, type Outcome, ok, type Target, unknown } from '../../probes/target.ts'
 import {
   type Answer,
   answersAtOnce,
@@ -719,3 +719,45 @@ describe('stop(), update() and close()', () => {
     await scheduler.close()
   })
 })
+
+test.each([
+  ['counts', true, ok],
+  ['that never comes does not', false, failed('timeout after 1s')],
+] as const)(
+  'an answer that nobody had looked for before the time was up %s',
+  async (_, isThere, told) => {
+    let nowMs = 0
+    let arrive = () => {}
+    const outcomes: Outcome[] = []
+    const scheduler = new Scheduler({
+      monotonicMs: () => nowMs,
+      wallMs: () => nowMs,
+      setTimer: () => () => {},
+      takeIn: () => {
+        if (isThere && nowMs >= 1_000) arrive()
+      },
+      inFlightMax: 1,
+      attempt: (_target, signal) =>
+        new Promise((resolve) => {
+          const abort = () => resolve(unknown('aborted'))
+          signal.addEventListener('abort', abort)
+          arrive = () => {
+            signal.removeEventListener('abort', abort)
+            resolve(ok)
+          }
+        }),
+    })
+    const target: Target = {
+      ...{ key: 'k', host: '127.0.0.1', port: 1, probe: { kind: 'tcp' }, timeoutMs: 1_000 },
+      ...{ periodMs: 10_000, fastPeriodMs: 1_000, successThreshold: 1, failureThreshold: 1 },
+    }
+    scheduler.start('x', target, seed('healthy', 0, ''), (_check, { outcome }) => {
+      outcomes.push(outcome)
+    })
+    for (; nowMs <= 1_200; nowMs += TICK_MS) {
+      scheduler.tick()
+      await Bun.sleep(0)
+    }
+    expect(outcomes).toEqual([told])
+  },
+)
