@@ -32,7 +32,7 @@ export type SliceContext = WriteContext & {
 const MIRRORING_MANAGER = 'endpointslicemirroring-controller.k8s.io'
 
 /** Slices of one resource that are asked for at once: fetch has one cap of 256 for the whole process. */
-const ASKED_AT_ONCE = 8
+const ASKED_AT_ONCE = 4
 
 type Wanted = {
   readonly desired: readonly DesiredSlice[]
@@ -117,7 +117,9 @@ async function refusalsOf(
     for (const slice of slices.slice(from, from + ASKED_AT_ONCE)) {
       answers.set(slice.metadata.name, refusalOf(context, cep, slice))
     }
-    await Promise.allSettled(answers.values())
+    const settled = await Promise.allSettled(answers.values())
+    // Whoever waits for the one that rejected comes no further, so that the rest need not be asked for.
+    if (settled.some(({ status }) => status === 'rejected')) break
   }
   return answers
 }

@@ -3,7 +3,16 @@
 
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { AGAIN, EVENT, errnoName, IN_PROGRESS, type Libc, libc, type Result } from './libc.ts'
+import {
+  AGAIN,
+  EVENT,
+  errnoName,
+  IN_PROGRESS,
+  type Libc,
+  libc,
+  RESETS,
+  type Result,
+} from './libc.ts'
 import { connectFailure, kernelFailure, transferFailure } from './local.ts'
 import { Poller } from './poller.ts'
 import type { Address, Outcome } from './target.ts'
@@ -66,6 +75,8 @@ class OwnWire implements Wire {
   #id = -1
   #isDatagram = false
   #isOpen = false
+  /** It was reset before anybody had seen that it was open. */
+  #isReset = false
   #unsent: Uint8Array | undefined
 
   constructor(own: Libc, looker: Poller, line: Line) {
@@ -105,13 +116,16 @@ class OwnWire implements Wire {
   #open(events: number): void {
     const isBroken = (events & (EVENT.error | EVENT.hangUp)) !== 0
     const error = isBroken ? this.#libc.pendingError(this.#fd) : 0
-    if (error < 0) {
+    if (error < 0 && !RESETS.has(error)) {
       this.#fail('connect', error)
       return
     }
     this.#isOpen = true
+    this.#isReset = error < 0
     this.#line.onOpen(this)
-    if (this.#fd >= 0) this.#watch()
+    if (this.#fd < 0) return
+    if (error < 0) this.#fail('read', error)
+    else this.#watch()
   }
 
   #read(): void {
@@ -126,7 +140,7 @@ class OwnWire implements Wire {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#fd < 0) return
+    if (this.#fd < 0 || this.#isReset) return
     const before = this.#unsent
     const all = before ? Buffer.concat([before, bytes]) : bytes
     const result = this.#libc.send(this.#fd, all)

@@ -59,6 +59,11 @@ const TEXT_BYTES = 128
 
 /** Not now. */
 export const AGAIN: Result = -constants.errno.EAGAIN
+/** The peer has reset what had been opened: a connection that it refuses is ECONNREFUSED. */
+export const RESETS: ReadonlySet<Result> = new Set([
+  -constants.errno.ECONNRESET,
+  -constants.errno.EPIPE,
+])
 /** On its way. */
 export const IN_PROGRESS: Result = -constants.errno.EINPROGRESS
 

@@ -29,10 +29,10 @@ const LOCAL_CODES: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Codes that are this machine's when a call gives them at once: EHOSTUNREACH of our own routing table,
- * EAGAIN of a UDP connect for which no local port is left.
+ * Of those, what routers say as well (ICMP "no route", "prohibited"). Where it came from the network, calling
+ * it unknown would keep hosts behind a dead link published for ever.
  */
-const OWN_CODES: ReadonlySet<string> = new Set(['EAGAIN', 'EHOSTUNREACH'])
+const ROUTER_CODES: ReadonlySet<string> = new Set(['EACCES', 'ENETUNREACH'])
 
 /** Texts for the codes that people meet; the code itself is always added. */
 const LOCAL_TEXTS: Readonly<Record<string, string>> = {
@@ -72,19 +72,25 @@ export async function connectFailure(error: unknown, address: Address): Promise<
 export function transferFailure(action: 'read' | 'send', error: unknown): Outcome {
   const code = errorCode(error)
   if (code.startsWith(TLS_CODE)) return failed(`TLS ${code.slice(TLS_CODE.length)}`)
-  return LOCAL_CODES.has(code) ? unknownLocally(code) : failed(`${action} ${code}`)
+  const isLocal = action === 'read' ? isLocalLater(code) : LOCAL_CODES.has(code)
+  return isLocal ? unknownLocally(code) : failed(`${action} ${code}`)
+}
+
+/** Whether an error that a socket has after its calls went well is of this machine. */
+function isLocalLater(code: string): boolean {
+  return LOCAL_CODES.has(code) && !ROUTER_CODES.has(code)
 }
 
 /**
  * What an error means that the kernel itself gave. `isOwn`: in answer to a call, before anything came back
- * from the network: see OWN_CODES.
+ * from the network. Then it is ours whatever it is, but for a refusal by this very machine.
  */
 export function kernelFailure(
   action: 'connect' | 'read' | 'send',
   code: string,
   isOwn: boolean,
 ): Outcome {
-  const isLocal = LOCAL_CODES.has(code) || (isOwn && OWN_CODES.has(code))
+  const isLocal = isOwn ? code !== 'ECONNREFUSED' : isLocalLater(code)
   return isLocal ? unknownLocally(code) : failed(`${action} ${code}`)
 }
 

@@ -12,8 +12,8 @@ const SOON_MS = 1
 const GROWTH = 1.3
 /** Milliseconds between two looks at most; durations are too long by no more. */
 const LOOK_MAX_MS = 20
-/** Looks without a pause: what floods us has the rest of its events with the next one. */
-const ROUNDS_MAX = 16
+/** Rounds of one look: timers and the API server have their turn before the next. */
+const ROUNDS_MAX = 2
 /** Numbers wrap here: their descriptors are long closed. */
 const IDS = 2 ** 32
 
@@ -60,11 +60,14 @@ export class Poller {
     if (this.#polled.size > 0) this.#look()
   }
 
-  /** A look after all that runs now: connections within this machine are ready by then. */
+  /**
+   * A look after all that runs now: connections within this machine are ready by then. Not by a microtask:
+   * in a burst, what ends begins others, and nothing else would run until it is over.
+   */
   #lookSoon(): void {
     if (this.#isLookDue) return
     this.#isLookDue = true
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#isLookDue = false
       this.#pauseMs = SOON_MS
       this.#look()
@@ -73,7 +76,8 @@ export class Poller {
 
   #look(): void {
     let told = 0
-    for (let round = 0, count = EVENTS_MAX; count === EVENTS_MAX && round < ROUNDS_MAX; round++) {
+    let count = EVENTS_MAX
+    for (let round = 0; count === EVENTS_MAX && round < ROUNDS_MAX; round++) {
       count = this.#libc.ready(this.#epoll ?? -1, (id, events) => {
         this.#polled.get(id)?.onReady(events)
       })
@@ -81,6 +85,7 @@ export class Poller {
     }
     if (told > 0) this.#pauseMs = SOON_MS
     clearTimeout(this.#timer)
+    if (count === EVENTS_MAX) this.#lookSoon()
     if (this.#polled.size === 0) return
     this.#timer = setTimeout(() => this.#look(), Math.round(this.#pauseMs))
     this.#pauseMs = Math.min(LOOK_MAX_MS, this.#pauseMs * GROWTH)

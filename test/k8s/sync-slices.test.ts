@@ -23,8 +23,12 @@ function slicesOf(count: number) {
 }
 
 /** Writes slices of which none is known; `asked` is each request in order, and how many were under way. */
-async function write(desired: ReturnType<typeof slicesOf>, standing: readonly unknown[] = []) {
-  const asked: string[] = []
+async function write(
+  desired: ReturnType<typeof slicesOf>,
+  standing: readonly unknown[] = [],
+  asked: string[] = [],
+  trouble?: Error,
+) {
   let underWay = 0
   let most = 0
   const client = {
@@ -35,6 +39,7 @@ async function write(desired: ReturnType<typeof slicesOf>, standing: readonly un
       most = Math.max(most, underWay)
       await Bun.sleep(1)
       underWay--
+      if (trouble) throw trouble
       const named = [...standing, ...(method === 'PATCH' ? desired : [])]
       const found = named.find((slice) => JSON.stringify(slice).includes(`"name":"${name}"`))
       if (!found) throw new ApiError(404, 'NotFound', `there is no ${name}`)
@@ -61,18 +66,25 @@ async function write(desired: ReturnType<typeof slicesOf>, standing: readonly un
 
 describe('slices that are not known to be there', () => {
   test('are asked for side by side before the first is written', async () => {
-    const { asked, most, refusal } = await write(slicesOf(5))
+    const { asked, most, refusal } = await write(slicesOf(4))
     expect(asked.map((each) => each.split(' ')[0])).toEqual([
-      ...Array<string>(5).fill('GET'),
-      ...Array<string>(5).fill('PATCH'),
+      ...Array<string>(4).fill('GET'),
+      ...Array<string>(4).fill('PATCH'),
     ])
-    expect({ most, refusal }).toEqual({ most: 5, refusal: undefined })
+    expect({ most, refusal }).toEqual({ most: 4, refusal: undefined })
   })
 
-  test('are asked for eight at a time: they never take the connections of others', async () => {
+  test('are asked for four at a time: they never take the connections of others', async () => {
     const { asked, most } = await write(slicesOf(20))
     expect(asked).toHaveLength(40)
-    expect(most).toBe(8)
+    expect(most).toBe(4)
+  })
+
+  test('are asked for no further once the API server is in trouble, and none is written', async () => {
+    const asked: string[] = []
+    const trouble = new ApiError(500, 'InternalError', 'etcd has gone')
+    await expect(write(slicesOf(20), [], asked, trouble)).rejects.toThrow('etcd has gone')
+    expect(asked.map((each) => each.split(' ')[0])).toEqual(Array<string>(4).fill('GET'))
   })
 
   test('are left alone if somebody else made them, though they say the very same', async () => {

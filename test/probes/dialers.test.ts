@@ -79,6 +79,21 @@ test('a connection that cannot be begun fails later, never before dial() has ret
   const wire = dial({ host: 'nonsense', port: 1 }, { ...silent, onFail: (why) => (failed = why()) })
   expect(failed).toBeUndefined()
   await until(() => failed !== undefined, 'the failure is told')
-  expect(await failed).toEqual({ result: 'failed', reason: 'connect EINVAL' })
+  expect(await failed).toEqual({ result: 'unknown', reason: 'local failure (EINVAL)' })
   wire.free()
+})
+
+test('attempts that end at once and begin others leave the event loop to the rest of us', async () => {
+  let left = 2_000
+  let turns = 0
+  const timer = setInterval(() => turns++, 1)
+  await new Promise<void>((resolve) => {
+    const next = () => {
+      if (left-- === 0) resolve()
+      else dial({ host: '127.0.0.1', port: 1 }, { ...silent, onFail: next })
+    }
+    next()
+  })
+  clearInterval(timer)
+  expect(turns).toBeGreaterThan(5)
 })

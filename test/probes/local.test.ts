@@ -49,6 +49,20 @@ describe('in a network without routes', () => {
     expect(outcomes).toEqual(KINDS.map(() => unknown('local failure (EACCES)')))
   })
 
+  test.skipIf(namespace === undefined)('a host behind a blackhole route is unknown', () => {
+    const questions = KINDS.map((kind): Question => ['198.51.100.1', 80, kind])
+    const outcomes = inNamespace(`${DEAD_LINK}; ip route add blackhole 198.51.100.0/24`, questions)
+    expect(outcomes).toEqual(KINDS.map(() => unknown('local failure (EINVAL)')))
+  })
+
+  test.skipIf(namespace === undefined)('a host behind a router without a route has failed', () => {
+    const questions = KINDS.map((kind): Question => ['198.51.100.1', 80, kind])
+    const outcomes = inNamespace(ROUTER, questions)
+    expect(outcomes).toEqual(
+      KINDS.map((kind) => failed(`${kind === 'udp' ? 'read' : 'connect'} ENETUNREACH`)),
+    )
+  })
+
   test.skipIf(namespace === undefined)('a host on the link that answers no ARP has failed', () => {
     const questions = KINDS.map((kind): Question => ['192.0.2.7', 80, kind])
     const outcomes = inNamespace(DEAD_LINK, questions)
@@ -110,7 +124,6 @@ describe('a socket error', () => {
 
   test.each<[code: string, atOnce: Outcome, later: Outcome]>([
     ['ECONNREFUSED', failed('connect ECONNREFUSED'), failed('connect ECONNREFUSED')],
-    ['ETIMEDOUT', failed('connect ETIMEDOUT'), failed('connect ETIMEDOUT')],
     [
       'EHOSTUNREACH',
       unknown('no route to host (EHOSTUNREACH)'),
@@ -126,6 +139,9 @@ describe('a socket error', () => {
       unknown('no local address or port left (EADDRNOTAVAIL)'),
       unknown('no local address or port left (EADDRNOTAVAIL)'),
     ],
+    ['ENETUNREACH', unknown('no route to host (ENETUNREACH)'), failed('connect ENETUNREACH')],
+    ['EACCES', unknown('local failure (EACCES)'), failed('connect EACCES')],
+    ['EINVAL', unknown('local failure (EINVAL)'), failed('connect EINVAL')],
   ])('of %s is judged by whether a call gave it at once', (code, atOnce, later) => {
     expect(kernelFailure('connect', code, true)).toEqual(atOnce)
     expect(kernelFailure('connect', code, false)).toEqual(later)
@@ -134,6 +150,7 @@ describe('a socket error', () => {
   test.each<[code: string, outcome: Outcome]>([
     ['ECONNRESET', failed('read ECONNRESET')],
     ['ETIMEDOUT', failed('read ETIMEDOUT')],
+    ['ENETUNREACH', failed('read ENETUNREACH')], // a router said so
     ['ENOBUFS', unknown('local failure (ENOBUFS)')],
     ['ERR_SSL_WRONG_VERSION_NUMBER', failed('TLS WRONG_VERSION_NUMBER')],
   ])('of %s in a transfer is judged by its code', (code, outcome) => {
@@ -148,6 +165,19 @@ describe('a socket error', () => {
 })
 
 /** 192.0.2.0/24 on a link whose other end is silent; one ARP request of 20 ms, not three of a second. */
+/** A router in a namespace of its own, which says "network unreachable" to each question. */
+const ROUTER = [
+  'ip link set lo up',
+  'ip link add near type veth peer name far',
+  'unshare -n sleep 10 >/dev/null 2>&1 & router=$!',
+  'while [ "$(readlink /proc/$router/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done',
+  'ip link set far netns $router',
+  'ip addr add 192.0.2.254/24 dev near',
+  'ip link set near up',
+  'nsenter -n -t $router sh -c "ip link set lo up; ip addr add 192.0.2.1/24 dev far; ip link set far up; echo 1 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit"',
+  'ip route add default via 192.0.2.1',
+].join('\n')
+
 const DEAD_LINK = [
   'ip link set lo up',
   'ip link add near type veth peer name far',

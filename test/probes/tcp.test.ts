@@ -2,6 +2,7 @@
 
 import { expect, test } from 'bun:test'
 import { failed, ok } from '../../probes/target.ts'
+import { startResetting } from '../backends/misbehaving.ts'
 import { startTcp } from '../backends/tcp.ts'
 import { ask, tcp, until } from './asking.ts'
 
@@ -16,6 +17,12 @@ test('a TCP attempt sends nothing and closes politely', async () => {
   })
   expect(await ask(backend, tcp)).toEqual(ok)
   expect(await promise).toEqual(['end'])
+  await backend.kill()
+})
+
+test('a TCP attempt on a host that accepts and resets at once is ok, whoever is faster', async () => {
+  const backend = await startResetting({ host: '127.0.0.1', port: 0 }, 'accept')
+  for (let attempts = 0; attempts < 50; attempts += 1) expect(await ask(backend, tcp)).toEqual(ok)
   await backend.kill()
 })
 
