@@ -97,10 +97,26 @@ export function forgoLibc(isWanted: boolean): void {
 function open(): Libc | undefined {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return undefined
   try {
-    return wrap(load())
+    const found = wrap(load())
+    return isSound(found) ? found : undefined
   } catch {
     return undefined // another libc than glibc: node:net does it all
   }
+}
+
+/**
+ * Whether events come back as they were asked for, on a socket that has room to write by nature: where the
+ * kernel's structures are not as we think, Bun's sockets do it.
+ */
+export function isSound(c: Libc): boolean {
+  const [epoll, fd] = [c.newEpoll(), c.socket('datagram', '127.0.0.1')]
+  const asked = { id: 0x9234_5678, events: EVENT.out }
+  const told: Watch[] = []
+  c.arm(epoll, 'add', fd, asked)
+  c.ready(epoll, (id, events) => told.push({ id, events }))
+  for (const each of [epoll, fd]) if (each >= 0) c.close(each)
+  // Without a descriptor left there is nothing to learn.
+  return epoll < 0 || fd < 0 || Bun.deepEquals(told, [asked])
 }
 
 function load() {

@@ -7,6 +7,7 @@ import {
   errnoName,
   forgoLibc,
   IN_PROGRESS,
+  isSound,
   type Libc,
   libc,
 } from '../../probes/libc.ts'
@@ -26,6 +27,19 @@ test('there is a libc where the releases run, unless it is forgone', () => {
   expect(libc() !== undefined).toBe(isKnown)
   forgoLibc(true)
   expect(libc()).toBeUndefined()
+})
+
+test('a libc whose events do not come back as they were asked for is not taken', () => {
+  const before = descriptors()
+  const onlyHalf: Libc['ready'] = (_epoll, tell) => {
+    tell(0x5678, EVENT.out)
+    return 1
+  }
+  expect(isSound(own())).toBe(true)
+  expect(isSound({ ...own(), ready: () => 0 })).toBe(false)
+  expect(isSound({ ...own(), ready: onlyHalf })).toBe(false)
+  expect(isSound({ ...own(), newEpoll: () => -24 })).toBe(true)
+  expect(descriptors()).toBe(before)
 })
 
 test.each([
