@@ -72,13 +72,7 @@ export async function connectFailure(error: unknown, address: Address): Promise<
 export function transferFailure(action: 'read' | 'send', error: unknown): Outcome {
   const code = errorCode(error)
   if (code.startsWith(TLS_CODE)) return failed(`TLS ${code.slice(TLS_CODE.length)}`)
-  const isLocal = action === 'read' ? isLocalLater(code) : LOCAL_CODES.has(code)
-  return isLocal ? unknownLocally(code) : failed(`${action} ${code}`)
-}
-
-/** Whether an error that a socket has after its calls went well is of this machine. */
-function isLocalLater(code: string): boolean {
-  return LOCAL_CODES.has(code) && !ROUTER_CODES.has(code)
+  return kernelFailure(action, code, false)
 }
 
 /**
@@ -90,7 +84,9 @@ export function kernelFailure(
   code: string,
   isOwn: boolean,
 ): Outcome {
-  const isLocal = isOwn ? code !== 'ECONNREFUSED' : isLocalLater(code)
+  // What is sent has met no router yet.
+  const isSaidByRouters = action !== 'send' && ROUTER_CODES.has(code)
+  const isLocal = isOwn ? code !== 'ECONNREFUSED' : LOCAL_CODES.has(code) && !isSaidByRouters
   return isLocal ? unknownLocally(code) : failed(`${action} ${code}`)
 }
 
@@ -146,7 +142,7 @@ function countDescriptors(): number {
 let limit: number | undefined
 
 /** The count from which descriptors are scarce. Read once: nothing in this program changes the limit. */
-export function descriptorLimit(): number {
+function descriptorLimit(): number {
   if (limit === undefined) {
     const soft = Number(/^Max open files\s+(\d+)/m.exec(readLimits())?.[1] ?? Number.NaN)
     limit = soft > 0 ? soft * DESCRIPTORS_SUSPICIOUS : Number.POSITIVE_INFINITY
