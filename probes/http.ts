@@ -54,7 +54,7 @@ const DRAIN_MS = 50
  * Source: Kubernetes pkg/probe/http; Go net/http Client.do.
  */
 export const probeHttp: Prober<HttpProbe> = (address, probe, signal) => {
-  const template = templateOf(probe)
+  const { template } = askedBy(probe)
   const request = 'refused' in template ? template : filledIn(template, hostOf(address, probe))
   if ('refused' in request) return Promise.resolve(failed(request.refused))
   const { host, port, name } = address
@@ -66,16 +66,19 @@ export const probeHttp: Prober<HttpProbe> = (address, probe, signal) => {
   })
 }
 
-/** Requests but for their hosts: all hosts of a port are asked the same. */
-const templates = new WeakMap<HttpProbe, Template | Refused>()
+/** What all hosts of a port are asked alike: the request, and the Host that the spec gives if it does. */
+type Asked = { readonly template: Template | Refused; readonly host: string | undefined }
 
-function templateOf(probe: HttpProbe): Template | Refused {
-  const known = templates.get(probe)
+const asked = new WeakMap<HttpProbe, Asked>()
+
+function askedBy(probe: HttpProbe): Asked {
+  const known = asked.get(probe)
   if (known) return known
   const { headers } = probe
   const template = requestTemplate({ path: pathOf(probe), headers, referer: undefined })
-  templates.set(probe, template)
-  return template
+  const first = { template, host: hostHeader(headers) }
+  asked.set(probe, first)
+  return first
 }
 
 function pathOf({ path }: HttpProbe): string {
@@ -83,10 +86,10 @@ function pathOf({ path }: HttpProbe): string {
 }
 
 /** A name as browsers say it, without the usual port; an address as the kubelet says it, always with it. */
-function hostOf(address: Address, { scheme, headers }: HttpProbe): string {
-  const isUsual = address.port === (scheme === 'https' ? 443 : 80)
+function hostOf(address: Address, probe: HttpProbe): string {
+  const isUsual = address.port === (probe.scheme === 'https' ? 443 : 80)
   const own = address.name !== undefined && isUsual ? address.name : authority(address)
-  return hostHeader(headers) ?? own
+  return askedBy(probe).host ?? own
 }
 
 type Redirect = ResponseHead & { readonly location: string }
