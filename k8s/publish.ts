@@ -12,6 +12,7 @@
 
 import type { ClusterEndpoint } from '../crds/clusterendpoint.ts'
 import {
+  type DesiredEndpoints,
   desiredEndpoints,
   endpointsDrift,
   isMirrored,
@@ -29,6 +30,7 @@ import {
 import type { SyncState } from '../crds/status.ts'
 import type { HostTarget } from '../crds/targets.ts'
 import { attempted, logWrite } from './attempt.ts'
+import { ApiError } from './errors.ts'
 import type { LiveCache } from './live.ts'
 import { publishedPath } from './paths.ts'
 import { type Publishing, type PublishWish, publishingOf } from './publishing.ts'
@@ -98,7 +100,10 @@ export async function publish(
   const { publishing, live, service, standing } = publication
   // Whatever keeps slices from being written must not keep Endpoints.
   const [written] = await Promise.allSettled([
-    attempted(async () => await syncSlices(context, cep, publication)),
+    attempted(async () => {
+      const wasRefused = resource.endpoints?.ok === false
+      return await syncSlices(context, cep, { ...publication, wasRefused })
+    }),
   ])
   const slices = written.status === 'fulfilled' ? written.value : undefined
   const areSliced = publishing !== 'endpoints' && slices?.ok === true
@@ -164,7 +169,16 @@ async function syncEndpoints(
   if (drift.length === 0) return
   const addresses = desired.subsets.reduce((sum, subset) => sum + subset.addresses.length, 0)
   logWrite(context, 'applying Endpoints', desired, drift, { addresses })
-  context.endpoints.learn(await context.writer.apply(desired))
+  const written = await (wanted.live ? context.writer.apply(desired) : create(context, desired))
+  context.endpoints.learn(written)
+}
+
+/** Writes Endpoints of which there were none a moment ago. */
+async function create(context: PublishContext, desired: DesiredEndpoints): Promise<unknown> {
+  const created = await context.writer.create(desired)
+  if (created) return created
+  const { name } = desired.metadata
+  throw new ApiError(409, 'Conflict', `Somebody else has just made Endpoints "${name}"`)
 }
 
 async function deleteEndpoints(

@@ -31,12 +31,11 @@ export type SliceContext = WriteContext & {
 /** Source: kubernetes pkg/controller/endpointslicemirroring: the value of the managed-by label. */
 const MIRRORING_MANAGER = 'endpointslicemirroring-controller.k8s.io'
 
-/** Slices of one resource that are asked for at once: fetch has one cap of 256 for the whole process. */
-const ASKED_AT_ONCE = 4
-
 type Wanted = {
   readonly desired: readonly DesiredSlice[]
   readonly standing: readonly LiveSlice[]
+  /** Whether something was refused before: then it is looked for first, and not tried each time. */
+  readonly wasRefused: boolean
 }
 
 /**
@@ -46,14 +45,9 @@ type Wanted = {
 export async function syncSlices(
   context: SliceContext,
   cep: ClusterEndpoint,
-  { desired, standing }: Wanted,
+  { desired, standing, wasRefused }: Wanted,
 ): Promise<Refusal | undefined> {
   const left = new Map(standing.map((slice) => [slice.metadata.name, slice]))
-  const answers = await refusalsOf(
-    context,
-    cep,
-    desired.filter(({ metadata: { name } }) => !left.has(name)),
-  )
   let refusal: Refusal | undefined
   for (const slice of desired) {
     const { name } = slice.metadata
@@ -61,12 +55,13 @@ export async function syncSlices(
     left.delete(name)
     const drift = live ? sliceDrift(slice, live) : ['missing']
     if (drift.length === 0) continue
-    const taken = await answers.get(name)
-    refusal ??= taken
-    if (taken) continue
+    const known = !live && wasRefused ? await refusalOf(context, cep, slice) : undefined
+    refusal ??= known
+    if (known) continue
     const { endpoints } = slice
     logWrite(context, 'applying EndpointSlice', slice, drift, { endpoints: endpoints.length })
-    context.slices.learn(await context.writer.apply(slice))
+    const taken = await (live ? renew(context, slice) : create(context, cep, slice))
+    refusal ??= taken
   }
   // One that is taken stands in for one of ours that may be in use.
   if (!refusal) await deleteSlices(context, [...left.values()])
@@ -103,25 +98,23 @@ export async function hasCopies(
   return healthy.every((target) => isPublished({ published }, target))
 }
 
-/**
- * By name, why each of `slices` must not be applied, asked for side by side: a new resource has a slice
- * for each of its ports. All have settled: one that rejects keeps back no slice before it.
- */
-async function refusalsOf(
+/** Writes a slice that is not known to be there, unless another one has its name: returns why not. */
+async function create(
   context: SliceContext,
   cep: ClusterEndpoint,
-  slices: readonly DesiredSlice[],
-): Promise<ReadonlyMap<string, Promise<Refusal | undefined>>> {
-  const answers = new Map<string, Promise<Refusal | undefined>>()
-  for (let from = 0; from < slices.length; from += ASKED_AT_ONCE) {
-    for (const slice of slices.slice(from, from + ASKED_AT_ONCE)) {
-      answers.set(slice.metadata.name, refusalOf(context, cep, slice))
-    }
-    const settled = await Promise.allSettled(answers.values())
-    // Whoever waits for the one that rejected comes no further, so that the rest need not be asked for.
-    if (settled.some(({ status }) => status === 'rejected')) break
+  slice: DesiredSlice,
+): Promise<Refusal | undefined> {
+  const created = await context.writer.create(slice)
+  if (created) {
+    context.slices.learn(created)
+    return undefined
   }
-  return answers
+  return (await refusalOf(context, cep, slice)) ?? (await renew(context, slice))
+}
+
+/** Writes a slice of ours that is there. */
+async function renew(context: SliceContext, slice: DesiredSlice): Promise<undefined> {
+  context.slices.learn(await context.writer.apply(slice))
 }
 
 /** Why a slice that we do not know to be there must not be applied: another one may have its name. */

@@ -15,6 +15,11 @@ import { clusterEndpointPath, eventsPath, type Named, publishedPath, slicePath }
 export type Writer = {
   /** Applies what we publish, taking what others own of its fields; returns it as it now stands. */
   readonly apply: (desired: DesiredService | DesiredEndpoints | DesiredSlice) => Promise<unknown>
+  /**
+   * Applies what is not known to be there, and touches nothing that is: then it returns undefined. Not
+   * for Services, of which an API server before 1.24 says that it broke.
+   */
+  readonly create: (desired: DesiredEndpoints | DesiredSlice) => Promise<unknown>
   /** Deletes the object at `path`, provided that it still is the one with this uid. That there is none is fine. */
   readonly remove: (path: string, uid: string) => Promise<void>
   /** Makes ports of a live Service ours alone, so that the next apply removes them. */
@@ -29,6 +34,12 @@ export type Writer = {
   readonly postEvent: (namespace: string, event: unknown) => Promise<unknown>
   readonly patchEvent: (named: Named, patch: unknown) => Promise<unknown>
 }
+
+/**
+ * A version that no object has, so that an apply which asks for it conflicts with all that is there, and
+ * creates what is not. Source: kubernetes/kubernetes issue 106745; kube-apiserver 1.20.2 and 1.36.2 do it.
+ */
+const OF_NOTHING = '1'
 
 const managedFieldsSchema = v.object({
   metadata: v.object({
@@ -47,6 +58,11 @@ export function createWriter(client: ApiClient, { signal, mayWrite }: Permit): W
     if (!mayWrite()) throw new NetworkError('Cannot write as the lease was not renewed in time')
   }
 
+  async function apply(desired: DesiredService | DesiredEndpoints | DesiredSlice) {
+    const query = { fieldManager: FIELD_MANAGER, force: 'true' }
+    return await patch(pathOf(desired), 'apply-patch+yaml', desired, query)
+  }
+
   async function patch(path: string, kind: string, body: unknown, query = {}): Promise<unknown> {
     const contentType = `application/${kind}`
     const request = { method: 'PATCH', path, query, body, contentType } as const
@@ -54,9 +70,15 @@ export function createWriter(client: ApiClient, { signal, mayWrite }: Permit): W
   }
 
   return {
-    apply: async (desired) => {
-      const query = { fieldManager: FIELD_MANAGER, force: 'true' }
-      return await patch(pathOf(desired), 'apply-patch+yaml', desired, query)
+    apply: async (desired) => await apply(desired),
+    create: async (desired) => {
+      const metadata = { ...desired.metadata, resourceVersion: OF_NOTHING }
+      try {
+        return await apply({ ...desired, metadata })
+      } catch (error) {
+        if (statusOfError(error) !== 409) throw error
+        return undefined
+      }
     },
     remove: async (path, uid) => {
       const request = { method: 'DELETE', path, body: { preconditions: { uid } } } as const

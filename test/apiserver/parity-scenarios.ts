@@ -45,6 +45,12 @@ export const plainCrd = {
   },
 }
 
+function freshEndpoints(ip: string): JsonMap {
+  const metadata = { name: 'fresh', resourceVersion: '1' }
+  const subsets = [{ addresses: [{ ip }], ports: [{ name: 'x', port: 80, protocol: 'TCP' }] }]
+  return { apiVersion: 'v1', kind: 'Endpoints', metadata, subsets }
+}
+
 function schema(): JsonMap {
   const string = { type: 'string' }
   const part = {
@@ -121,6 +127,14 @@ export const scenarios: readonly (readonly [string, readonly Request[]])[] = [
         APPLY,
       ],
       ['POST', SERVICES, wp([port('x', 1)])],
+    ],
+  ],
+  [
+    'An apply for a version that no object has makes what is not there, and touches nothing that is',
+    [
+      ['PATCH', `${ENDPOINTS}/fresh${forced}`, freshEndpoints('10.0.0.1'), APPLY],
+      ['PATCH', `${ENDPOINTS}/fresh${forced}`, freshEndpoints('10.0.0.2'), APPLY],
+      ['GET', `${ENDPOINTS}/fresh`],
     ],
   ],
   [

@@ -231,12 +231,9 @@ function checkPreconditions(request: WriteRequest, live: KubeObject, object: Jso
 
 function checkAbsent({ resource, name }: WriteRequest, config: JsonMap): void {
   const uid = textAt(config, 'metadata', 'uid')
-  const version = textAt(config, 'metadata', 'resourceVersion')
-  if (uid !== '') {
-    const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`
-    throw conflict(resource, name, why)
-  }
-  if (version !== '') throw notFound(resource, name)
+  if (uid === '') return
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`
+  throw conflict(resource, name, why)
 }
 
 /** The patch format of a Content-Type. Throws 415. */

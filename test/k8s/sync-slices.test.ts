@@ -1,8 +1,9 @@
-// Slices that we do not know to be there: asked for before any is written, against an API server in words.
+// Slices that we do not know to be there: written only where nothing is, against an API server in words.
 
 import { describe, expect, test } from 'bun:test'
 import { parseClusterEndpoint } from '../../crds/clusterendpoint.ts'
 import { desiredSlices, type JudgedTarget } from '../../crds/slices.ts'
+import type { ApiRequest } from '../../k8s/client.ts'
 import { ApiError } from '../../k8s/errors.ts'
 import { syncSlices } from '../../k8s/sync-slices.ts'
 import { createWriter } from '../../k8s/writer.ts'
@@ -22,35 +23,34 @@ function slicesOf(count: number) {
   return desiredSlices(cep, 'discovery.k8s.io/v1', hosts, [])
 }
 
-/** Writes slices of which none is known; `asked` is each request in order, and how many were under way. */
-async function write(
-  desired: ReturnType<typeof slicesOf>,
-  standing: readonly unknown[] = [],
-  asked: string[] = [],
-  trouble?: Error,
-) {
-  let underWay = 0
-  let most = 0
+type World = {
+  readonly desired: ReturnType<typeof slicesOf>
+  /** Slices that stand, though we do not know it. */
+  readonly standing?: readonly { readonly metadata: { readonly name: string } }[]
+  readonly wasRefused?: boolean
+  readonly trouble?: Error
+}
+
+/** Writes slices of which none is known; `asked` is each request in order. */
+function write({ desired, standing = [], wasRefused = false, trouble }: World) {
+  const asked: string[] = []
   const client = {
-    request: async ({ method, path }: { readonly method: string; readonly path: string }) => {
+    request: async ({ method, path, body }: ApiRequest) => {
       const name = path.slice(path.lastIndexOf('/') + 1)
-      asked.push(`${method} ${name}`)
-      underWay++
-      most = Math.max(most, underWay)
-      await Bun.sleep(1)
-      underWay--
+      const isForNothing = JSON.stringify(body ?? {}).includes('"resourceVersion":"1"')
+      asked.push(`${method} ${name}${isForNothing ? ' if there is none' : ''}`)
       if (trouble) throw trouble
-      const named = [...standing, ...(method === 'PATCH' ? desired : [])]
-      const found = named.find((slice) => JSON.stringify(slice).includes(`"name":"${name}"`))
-      if (!found) throw new ApiError(404, 'NotFound', `there is no ${name}`)
-      return found
+      const found = standing.find(({ metadata }) => metadata.name === name)
+      if (found && isForNothing) throw new ApiError(409, 'Conflict', `there is a ${name}`)
+      if (!found && method === 'GET') throw new ApiError(404, 'NotFound', `there is no ${name}`)
+      return method === 'GET' ? found : body
     },
     stream: async () => await Promise.reject(new Error('Cannot watch')),
     whenReachable: async () => {},
   }
   const { signal } = new AbortController()
   const silent = () => {}
-  const refusal = await syncSlices(
+  const done = syncSlices(
     {
       client,
       signal,
@@ -59,45 +59,58 @@ async function write(
       slices: { apiVersion: () => 'discovery.k8s.io/v1', of: () => [], learn: silent },
     },
     cep,
-    { desired, standing: [] },
+    { desired, standing: [], wasRefused },
   )
-  return { refusal, asked, most }
+  return { done, asked }
 }
 
 describe('slices that are not known to be there', () => {
-  test('are asked for side by side before the first is written', async () => {
-    const { asked, most, refusal } = await write(slicesOf(4))
-    expect(asked.map((each) => each.split(' ')[0])).toEqual([
-      ...Array<string>(4).fill('GET'),
-      ...Array<string>(4).fill('PATCH'),
-    ])
-    expect({ most, refusal }).toEqual({ most: 4, refusal: undefined })
-  })
+  const desired = slicesOf(3)
+  const names = desired.map(({ metadata }) => metadata.name)
+  const [first, second, third] = desired
+  if (!first || !second || !third) throw new Error('Cannot do with fewer slices')
+  const { ownerReferences: _, ...metadata } = second.metadata
+  const theirs = { ...second, metadata: { ...metadata, uid: 'v', resourceVersion: '7' } }
+  const ours = { ...second, metadata: { ...second.metadata, uid: 'v', resourceVersion: '7' } }
 
-  test('are asked for four at a time: they never take the connections of others', async () => {
-    const { asked, most } = await write(slicesOf(20))
-    expect(asked).toHaveLength(40)
-    expect(most).toBe(4)
-  })
-
-  test('are asked for no further once the API server is in trouble, and none is written', async () => {
-    const asked: string[] = []
-    const trouble = new ApiError(500, 'InternalError', 'etcd has gone')
-    await expect(write(slicesOf(20), [], asked, trouble)).rejects.toThrow('etcd has gone')
-    expect(asked.map((each) => each.split(' ')[0])).toEqual(Array<string>(4).fill('GET'))
+  test('are written in one request each, which touches nothing that is there', async () => {
+    const { done, asked } = write({ desired })
+    expect(await done).toBeUndefined()
+    expect(asked).toEqual(names.map((name) => `PATCH ${name} if there is none`))
   })
 
   test('are left alone if somebody else made them, though they say the very same', async () => {
-    const desired = slicesOf(3)
-    const [first, second, third] = desired
-    if (!first || !second || !third) throw new Error('Cannot do with fewer slices')
-    const { ownerReferences: _, ...metadata } = second.metadata
-    const theirs = { ...second, metadata: { ...metadata, uid: 'v', resourceVersion: '1' } }
-    const { asked, refusal } = await write(desired, [theirs])
+    const { done, asked } = write({ desired, standing: [theirs] })
+    const refusal = await done
     expect(refusal?.reason).toBe('ControlledByOther')
     expect(refusal?.message).toContain(metadata.name)
-    expect(asked.filter((each) => each.startsWith('PATCH'))).toEqual(
-      [first, third].map(({ metadata: { name } }) => `PATCH ${name}`),
-    )
+    expect(asked).toEqual([
+      `PATCH ${names[0]} if there is none`,
+      `PATCH ${names[1]} if there is none`,
+      `GET ${names[1]}`,
+      `PATCH ${names[2]} if there is none`,
+    ])
+  })
+
+  test('are put right if they are ours and were robbed of their label', async () => {
+    const { done, asked } = write({ desired: [second], standing: [ours] })
+    expect(await done).toBeUndefined()
+    expect(asked).toEqual([
+      `PATCH ${names[1]} if there is none`,
+      `GET ${names[1]}`,
+      `PATCH ${names[1]}`,
+    ])
+  })
+
+  test('are looked for first where one was refused: nothing is tried again and again', async () => {
+    const { done, asked } = write({ desired: [second], standing: [theirs], wasRefused: true })
+    expect((await done)?.reason).toBe('ControlledByOther')
+    expect(asked).toEqual([`GET ${names[1]}`])
+  })
+
+  test('are tried no further once the API server is in trouble', async () => {
+    const { done, asked } = write({ desired, trouble: new ApiError(500, '', 'etcd has gone') })
+    await expect(done).rejects.toThrow('etcd has gone')
+    expect(asked).toHaveLength(1)
   })
 })

@@ -71,6 +71,18 @@ const writes: readonly {
     },
   },
   {
+    name: 'create',
+    write: (writer) => writer.create(slice),
+    request: {
+      method: 'PATCH',
+      path: '/apis/discovery.k8s.io/v1beta1/namespaces/ns/endpointslices/web.a-80-ipv4-0',
+      query: { ...manager, force: 'true' },
+      contentType: 'application/apply-patch+yaml',
+      // No object has this version.
+      body: { ...slice, metadata: { ...slice.metadata, resourceVersion: '1' } },
+    },
+  },
+  {
     name: 'remove',
     write: (writer) => writer.remove('/api/v1/namespaces/ns/endpoints/web', 'its-uid'),
     request: {
