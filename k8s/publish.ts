@@ -12,7 +12,6 @@
 
 import type { ClusterEndpoint } from '../crds/clusterendpoint.ts'
 import {
-  type DesiredEndpoints,
   desiredEndpoints,
   endpointsDrift,
   isMirrored,
@@ -30,7 +29,6 @@ import {
 import type { SyncState } from '../crds/status.ts'
 import type { HostTarget } from '../crds/targets.ts'
 import { attempted, logWrite } from './attempt.ts'
-import { ApiError } from './errors.ts'
 import type { LiveCache } from './live.ts'
 import { publishedPath } from './paths.ts'
 import { type Publishing, type PublishWish, publishingOf } from './publishing.ts'
@@ -169,16 +167,7 @@ async function syncEndpoints(
   if (drift.length === 0) return
   const addresses = desired.subsets.reduce((sum, subset) => sum + subset.addresses.length, 0)
   logWrite(context, 'applying Endpoints', desired, drift, { addresses })
-  const written = await (wanted.live ? context.writer.apply(desired) : create(context, desired))
-  context.endpoints.learn(written)
-}
-
-/** Writes Endpoints of which there were none a moment ago. */
-async function create(context: PublishContext, desired: DesiredEndpoints): Promise<unknown> {
-  const created = await context.writer.create(desired)
-  if (created) return created
-  const { name } = desired.metadata
-  throw new ApiError(409, 'Conflict', `Somebody else has just made Endpoints "${name}"`)
+  context.endpoints.learn(await context.writer.apply(desired))
 }
 
 async function deleteEndpoints(

@@ -19,7 +19,7 @@ export type Writer = {
    * Applies what is not known to be there, and touches nothing that is: then it returns undefined. Not
    * for Services, of which an API server before 1.24 says that it broke.
    */
-  readonly create: (desired: DesiredEndpoints | DesiredSlice) => Promise<unknown>
+  readonly create: (desired: DesiredSlice) => Promise<unknown>
   /** Deletes the object at `path`, provided that it still is the one with this uid. That there is none is fine. */
   readonly remove: (path: string, uid: string) => Promise<void>
   /** Makes ports of a live Service ours alone, so that the next apply removes them. */
