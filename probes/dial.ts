@@ -7,7 +7,7 @@ import { type Address, type AttemptSignal, failed, type Outcome, unknown } from 
 export type Talk = {
   /** The connection stands, TLS included. */
   readonly onOpen: (wire: Wire) => void
-  readonly onData?: (chunk: Uint8Array, wire: Wire) => void
+  readonly onData?: (chunk: Buffer, wire: Wire) => void
   /** It was closed or has broken. That is what the attempt ends with, unless this calls `done`. */
   readonly onBreak?: () => void
 }
@@ -57,7 +57,7 @@ class Conversation<T> implements Line {
     if (!this.#isOver) this.#talk?.onOpen(wire)
   }
 
-  onData(chunk: Uint8Array, wire: Wire): void {
+  onData(chunk: Buffer, wire: Wire): void {
     if (!this.#isOver) this.#talk?.onData?.(chunk, wire)
   }
 

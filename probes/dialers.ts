@@ -33,7 +33,7 @@ export type Line = {
   /** It is connected, TLS included. */
   onOpen(wire: Wire): void
   /** `chunk` is the line's own. */
-  onData(chunk: Uint8Array, wire: Wire): void
+  onData(chunk: Buffer, wire: Wire): void
   /** It could not be connected, or has broken; `why` is what that says of the host. */
   onFail(why: () => Outcome | Promise<Outcome>): void
   onClose(): void
@@ -64,7 +64,7 @@ export function canDialUdp(): boolean {
 
 /** Most of an answer that is read at a time. Bytes. */
 const READ_MAX = 64 * 1024
-const read = new Uint8Array(READ_MAX)
+const read = Buffer.alloc(READ_MAX)
 const NOTHING = new Uint8Array()
 
 class OwnWire implements Wire {
@@ -131,7 +131,9 @@ class OwnWire implements Wire {
   #read(): void {
     const result = this.#libc.receive(this.#fd, read)
     if (result > 0 || (result === 0 && this.#isDatagram)) {
-      this.#line.onData(read.slice(0, result), this)
+      const chunk = Buffer.allocUnsafe(result)
+      read.copy(chunk, 0, 0, result)
+      this.#line.onData(chunk, this)
     } else if (result === 0) {
       this.#line.onClose()
     } else if (result !== AGAIN) {
@@ -185,7 +187,7 @@ const dialOverNode: Dialer = (way, line) => {
     isConnected = true
   })
   socket.on(way.via === 'tls' ? 'secureConnect' : 'connect', () => line.onOpen(wire))
-  socket.on('data', (chunk: Uint8Array) => line.onData(chunk, wire))
+  socket.on('data', (chunk: Buffer) => line.onData(chunk, wire))
   // Stays for the life of the socket: an error that comes after the end is nobody's news.
   socket.on('error', (error) =>
     line.onFail(() => (isConnected ? transferFailure('read', error) : connectFailure(error, way))),

@@ -20,108 +20,108 @@ const HEAD_BYTES_MAX = 64 * 1024
 /** Bytes of a body that are read before the connection is dropped. Source: Kubernetes pkg/probe/http. */
 export const BODY_BYTES_MAX = 10 * 1024
 
-const STATUS_LINE = /^HTTP\/\d\.\d +(\d{3})(?: |$)/
-const HEADER_LINE = /^[^\s:][^:]*:/ // Go is no stricter about names that it receives
+/** A whole head, its status and its header lines. Go is no stricter about names that it receives. */
+const HEAD =
+  /^HTTP\/\d\.\d +(\d{3})(?: [^\n]*)?\r?\n((?:[^\s:][^:\n]*:[^\n]*\n(?:[ \t][^\n]*\n)*)*)\r?\n$/
+/** What of the header lines is looked at; `^` with the flag m would also take a lone carriage return. */
+const FIELD = /(?:^|\n)(location|content-length|transfer-encoding)[^\S\n]*:([^\n]*)/gi
 const PREFIX = 'HTTP/'
 const CHUNKED_END = '0\r\n\r\n'
-
-/** A reader for one answer: give it each chunk once, in order. Holds at most a head and 5 bytes more. */
-export function responseReader(): (chunk: Uint8Array) => Reading {
-  let text = ''
-  let headBytes = 0
-  let head: ResponseHead | undefined
-  let bodyOver: ((bytes: Uint8Array) => boolean) | undefined
-
-  return (chunk) => {
-    if (head !== undefined && bodyOver !== undefined)
-      return { state: bodyOver(chunk) ? 'end' : 'body', head }
-    const taken = chunk.subarray(0, HEAD_BYTES_MAX - headBytes)
-    const before = text.length
-    text += Buffer.from(taken.buffer, taken.byteOffset, taken.length).toString('latin1')
-    headBytes += taken.length
-    let searched = Math.max(0, before - 3)
-    for (;;) {
-      if (!PREFIX.startsWith(text.slice(0, PREFIX.length)) && !text.startsWith(PREFIX))
-        return BROKEN
-      const end = headEnd(text, searched)
-      if (end === undefined) return headBytes === HEAD_BYTES_MAX ? TOO_LARGE : READING
-      const parsed = parseHead(text.slice(0, end))
-      if (parsed === undefined) return BROKEN
-      text = text.slice(end)
-      searched = 0
-      if (isInterim(parsed.head.status)) continue
-      head = parsed.head
-      bodyOver = bodyEnd(head.status, parsed.fields)
-      const body = chunk.subarray(taken.length - text.length)
-      text = ''
-      return { state: bodyOver(body) ? 'end' : 'body', head }
-    }
-  }
-}
 
 const READING: Reading = { state: 'head' }
 const BROKEN: Reading = { state: 'broken', reason: 'malformed HTTP response' }
 const TOO_LARGE: Reading = { state: 'broken', reason: 'response header too large' }
+
+/** Reads one answer: give it each chunk once, in order. Holds at most a head and 5 bytes more. */
+export class ResponseReader {
+  #text = ''
+  #headBytes = 0
+  #head: ResponseHead | undefined
+  /** Bytes of the body that are still waited for. */
+  #bodyLeft = 0
+  #isChunked = false
+  /** The last bytes of a body in chunks. */
+  #tail = ''
+
+  read(chunk: Buffer): Reading {
+    if (this.#head) return this.#readBody(chunk, 0, this.#head)
+    const taken = Math.min(chunk.length, HEAD_BYTES_MAX - this.#headBytes)
+    // The end of a head can lie across chunks.
+    let searched = Math.max(0, this.#text.length - 3)
+    this.#text += chunk.toString('latin1', 0, taken)
+    this.#headBytes += taken
+    for (;;) {
+      const text = this.#text
+      const end = headEnd(text, searched)
+      if (end < 0) {
+        if (!text.startsWith(PREFIX) && !PREFIX.startsWith(text)) return BROKEN
+        return this.#headBytes === HEAD_BYTES_MAX ? TOO_LARGE : READING
+      }
+      const head = this.#parse(end === text.length ? text : text.slice(0, end))
+      if (!head) return BROKEN
+      this.#text = text.slice(end)
+      searched = 0
+      if (isInterim(head.status)) continue
+      const body = taken - this.#text.length
+      this.#text = ''
+      this.#head = head
+      return this.#readBody(chunk, body, head)
+    }
+  }
+
+  /** The first header of each name counts. */
+  #parse(text: string): ResponseHead | undefined {
+    const match = HEAD.exec(text)
+    if (!match) return undefined
+    const status = match[1] ?? ''
+    const fields = match[2] ?? ''
+    let location: string | undefined
+    let length: string | undefined
+    let coding: string | undefined
+    FIELD.lastIndex = 0
+    for (let field = FIELD.exec(fields); field; field = FIELD.exec(fields)) {
+      const name = field[1]?.toLowerCase()
+      const value = field[2]?.trim()
+      if (name === 'location') location ??= value
+      else if (name === 'content-length') length ??= value
+      else coding ??= value
+    }
+    this.#isChunked = coding !== undefined && /chunked/i.test(coding)
+    this.#bodyLeft = this.#isChunked ? BODY_BYTES_MAX : bodyBytes(status, length)
+    return { status: Number(status), location: location ? utf8(location) : undefined }
+  }
+
+  /** Says when there is no more to read of a body, or no more wanted. */
+  #readBody(chunk: Buffer, from: number, head: ResponseHead): Reading {
+    this.#bodyLeft -= chunk.length - from
+    if (this.#isChunked) {
+      const last = chunk.toString('latin1', Math.max(from, chunk.length - CHUNKED_END.length))
+      this.#tail = (this.#tail + last).slice(-CHUNKED_END.length)
+    }
+    const isOver = this.#bodyLeft <= 0 || this.#tail === CHUNKED_END
+    return { state: isOver ? 'end' : 'body', head }
+  }
+}
 
 /** 100 Continue, 102, 103: another head follows. 101 is final: nobody asked to switch protocols. */
 function isInterim(status: number): boolean {
   return status >= 100 && status < 200 && status !== 101
 }
 
-/** The index behind the empty line that ends a head; bare line feeds are taken, as Go takes them. */
-function headEnd(text: string, from: number): number | undefined {
+/** The index behind the empty line that ends a head, or -1; bare line feeds are taken, as Go takes them. */
+function headEnd(text: string, from: number): number {
   const blank = /\n\r?\n/g
   blank.lastIndex = from
-  return blank.test(text) ? blank.lastIndex : undefined
+  return blank.test(text) ? blank.lastIndex : -1
 }
 
-type Fields = { readonly length: number | undefined; readonly chunked: boolean }
-
-/** The first header of each name counts. */
-function parseHead(text: string): { head: ResponseHead; fields: Fields } | undefined {
-  const [statusLine = '', ...lines] = text.trimEnd().split(/\r?\n/)
-  const status = STATUS_LINE.exec(statusLine)?.[1]
-  if (status === undefined) return undefined
-  let location: string | undefined
-  let length: string | undefined
-  let coding: string | undefined
-  for (const [index, line] of lines.entries()) {
-    if (!HEADER_LINE.test(line)) {
-      if (index > 0 && /^[ \t]/.test(line)) continue
-      return undefined
-    }
-    const colon = line.indexOf(':')
-    const name = line.slice(0, colon).trimEnd().toLowerCase()
-    if (name === 'location') location ??= line.slice(colon + 1).trim()
-    else if (name === 'content-length') length ??= line.slice(colon + 1).trim()
-    else if (name === 'transfer-encoding') coding ??= line.slice(colon + 1).trim()
-  }
-  const bytes = Number(length ?? Number.NaN)
-  return {
-    head: { status: Number(status), location: location ? utf8(location) : undefined },
-    fields: {
-      length: Number.isSafeInteger(bytes) ? bytes : undefined,
-      chunked: /chunked/i.test(coding ?? ''),
-    },
-  }
+/** How much of a body that is not in chunks is read. */
+function bodyBytes(status: string, length: string | undefined): number {
+  if (status === '204' || status === '304') return 0
+  const bytes = length === undefined ? Number.NaN : Number(length)
+  return Number.isSafeInteger(bytes) ? Math.min(bytes, BODY_BYTES_MAX) : BODY_BYTES_MAX
 }
 
 function utf8(latin1: string): string {
   return Buffer.from(latin1, 'latin1').toString('utf8')
-}
-
-/** A function that takes the body's bytes and says when there is no more to read, or no more wanted. */
-function bodyEnd(status: number, fields: Fields): (bytes: Uint8Array) => boolean {
-  const length = status === 204 || status === 304 ? 0 : (fields.length ?? Number.POSITIVE_INFINITY)
-  let seen = 0
-  let tail = ''
-  return (bytes) => {
-    seen += bytes.length
-    if (fields.chunked) {
-      const last = bytes.subarray(-CHUNKED_END.length)
-      tail = (tail + String.fromCharCode(...last)).slice(-CHUNKED_END.length)
-      if (tail === CHUNKED_END) return true
-    }
-    return seen >= (fields.chunked ? BODY_BYTES_MAX : Math.min(length, BODY_BYTES_MAX))
-  }
 }

@@ -12,7 +12,7 @@ import {
   requestTemplate,
   type Template,
 } from './http-request.ts'
-import { type ResponseHead, responseReader } from './http-response.ts'
+import { type ResponseHead, ResponseReader } from './http-response.ts'
 import {
   type Address,
   type AttemptSignal,
@@ -54,12 +54,8 @@ const DRAIN_MS = 50
  * Source: Kubernetes pkg/probe/http; Go net/http Client.do.
  */
 export const probeHttp: Prober<HttpProbe> = (address, probe, signal) => {
-  const { template } = askedBy(probe)
-  const request = 'refused' in template ? template : filledIn(template, hostOf(address, probe))
+  const { way, request } = openingOf(address, probe)
   if ('refused' in request) return Promise.resolve(failed(request.refused))
-  const { host, port, name } = address
-  const via = probe.scheme === 'https' ? 'tls' : 'tcp'
-  const way = { host, port, via, ...(name !== undefined && { name }) } as const
   return exchange(way, request, signal).then((answer) => {
     if ('result' in answer) return answer
     return leadsOn(answer) ? follow(answer, address, probe, signal) : verdict(answer)
@@ -67,7 +63,14 @@ export const probeHttp: Prober<HttpProbe> = (address, probe, signal) => {
 }
 
 /** What all hosts of a port are asked alike: the request, and the Host that the spec gives if it does. */
-type Asked = { readonly template: Template | Refused; readonly host: string | undefined }
+type Asked = {
+  readonly template: Template | Refused
+  readonly host: string | undefined
+  /** How an attempt begins, by target: the same each time. */
+  readonly openings: WeakMap<Address, Opening>
+}
+
+type Opening = { readonly way: Way; readonly request: Uint8Array | Refused }
 
 const asked = new WeakMap<HttpProbe, Asked>()
 
@@ -76,9 +79,23 @@ function askedBy(probe: HttpProbe): Asked {
   if (known) return known
   const { headers } = probe
   const template = requestTemplate({ path: pathOf(probe), headers, referer: undefined })
-  const first = { template, host: hostHeader(headers) }
+  const first = { template, host: hostHeader(headers), openings: new WeakMap<Address, Opening>() }
   asked.set(probe, first)
   return first
+}
+
+function openingOf(address: Address, probe: HttpProbe): Opening {
+  const { openings, template } = askedBy(probe)
+  const known = openings.get(address)
+  if (known) return known
+  const { host, port, name } = address
+  const via = probe.scheme === 'https' ? 'tls' : 'tcp'
+  const opening = {
+    way: { host, port, via, ...(name !== undefined && { name }) },
+    request: 'refused' in template ? template : filledIn(template, hostOf(address, probe)),
+  } as const
+  openings.set(address, opening)
+  return opening
 }
 
 function pathOf({ path }: HttpProbe): string {
@@ -157,7 +174,7 @@ function exchange(
   request: Uint8Array,
   signal: AttemptSignal,
 ): Promise<ResponseHead | Outcome> {
-  const read = responseReader()
+  const reader = new ResponseReader()
   return converse<ResponseHead>(way, signal, (done) => {
     let head: ResponseHead | undefined
     let drain: ReturnType<typeof setTimeout> | undefined
@@ -168,7 +185,7 @@ function exchange(
     return {
       onOpen: (wire) => wire.write(request),
       onData: (chunk) => {
-        const reading = read(chunk)
+        const reading = reader.read(chunk)
         if (reading.state === 'broken') return done(failed(reading.reason))
         if (reading.state === 'head') return
         if (head === undefined && reading.state === 'body') drain = setTimeout(over, DRAIN_MS)

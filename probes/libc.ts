@@ -141,8 +141,8 @@ function load() {
 // The buffers live as long as the program: the kernel never sees memory that can be collected.
 function wrap(c: ReturnType<typeof load>): Libc {
   const errnoAt = c.__errno_location() as Pointer
-  const address = new Uint8Array(ADDRESS_BYTES.ipv6)
-  const addressView = new DataView(address.buffer)
+  /** As sockaddrs: a target is connected to again and again. */
+  const known = new WeakMap<Address, Uint8Array>()
   const ip = new Uint8Array(16)
   const text = new Uint8Array(TEXT_BYTES)
   const encoder = new TextEncoder()
@@ -163,22 +163,28 @@ function wrap(c: ReturnType<typeof load>): Libc {
     return text
   }
 
-  /** Writes a sockaddr; returns its length, or an errno for what is no address. */
-  function fill({ host, port }: Address): Result {
-    const [literal = '', zone = ''] = host.split('%')
+  /**
+   * The address as a sockaddr; undefined for what is none. Without a DataView where it can be had: small
+   * arrays that have a buffer of their own take five times the memory.
+   */
+  function sockaddr(to: Address): Uint8Array | undefined {
+    const made = known.get(to)
+    if (made) return made
+    const [literal = '', zone = ''] = to.host.split('%')
     const family = isIPv6(literal) ? AF_INET6 : AF_INET
-    if (c.inet_pton(family, nulTerminated(literal), ip) !== 1) return -constants.errno.EINVAL
-    addressView.setUint16(0, family, true)
-    addressView.setUint16(2, port)
-    address.fill(0, 4)
-    if (family === AF_INET) {
-      address.set(ip.subarray(0, 4), 4)
-      return ADDRESS_BYTES.ipv4
-    }
-    address.set(ip, 8)
-    const scope = /^\d+$/.test(zone) ? Number(zone) : 0
-    addressView.setUint32(24, zone && !scope ? c.if_nametoindex(nulTerminated(zone)) : scope, true)
-    return ADDRESS_BYTES.ipv6
+    if (c.inet_pton(family, nulTerminated(literal), ip) !== 1) return undefined
+    const bytes = new Uint8Array(family === AF_INET6 ? ADDRESS_BYTES.ipv6 : ADDRESS_BYTES.ipv4)
+    bytes.set([family, 0, to.port >> 8, to.port & 0xff])
+    if (family === AF_INET) bytes.set(ip.subarray(0, 4), 4)
+    else bytes.set(ip, 8)
+    // An interface can come back under another number.
+    if (zone) new DataView(bytes.buffer).setUint32(24, scopeOf(zone), true)
+    else known.set(to, bytes)
+    return bytes
+  }
+
+  function scopeOf(zone: string): number {
+    return /^\d+$/.test(zone) ? Number(zone) : c.if_nametoindex(nulTerminated(zone))
   }
 
   return {
@@ -194,8 +200,9 @@ function wrap(c: ReturnType<typeof load>): Libc {
       return fd
     },
     connect: (fd, to) => {
-      const bytes = fill(to)
-      return bytes < 0 ? bytes : checked(c.connect(fd, address, bytes))
+      const address = sockaddr(to)
+      if (!address) return -constants.errno.EINVAL
+      return checked(c.connect(fd, address, address.length))
     },
     // An empty typed array has no address.
     send: (fd, bytes) =>

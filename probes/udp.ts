@@ -2,7 +2,7 @@
 // of our own as for the other kinds, or Bun's where that cannot be had (node:net has none).
 
 import { converse } from './dial.ts'
-import { canDialUdp } from './dialers.ts'
+import { canDialUdp, type Way } from './dialers.ts'
 import { connectFailure, transferFailure, wildcard } from './local.ts'
 import { type Address, type Outcome, ok, type Probe, type Prober, unknown } from './target.ts'
 
@@ -14,11 +14,22 @@ type UdpProbe = Extract<Probe, { kind: 'udp' }>
  */
 export const probeUdp: Prober<UdpProbe> = (address, probe, signal) => {
   if (!canDialUdp()) return probeByBun(address, probe, signal)
-  const { host, port } = address
-  return converse({ host, port, via: 'udp' }, signal, (done) => ({
+  return converse(wayTo(address), signal, (done) => ({
     onOpen: (wire) => wire.write(probe.data),
     onData: () => done(ok),
   }))
+}
+
+const ways = new WeakMap<Address, Way>()
+
+/** The same each time: what it is to the kernel is then known. */
+function wayTo(address: Address): Way {
+  const known = ways.get(address)
+  if (known) return known
+  const { host, port } = address
+  const way = { host, port, via: 'udp' } as const
+  ways.set(address, way)
+  return way
 }
 
 /** The same where sockets of our own cannot be had. */

@@ -17,6 +17,9 @@ const GET = Buffer.from('GET / HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\nConnect
 const CALL = Buffer.from(process.env.EO_BENCH_GRPC_CALL ?? '', 'hex')
 const PING = Buffer.from('ping')
 
+/** The same objects each time, as the operator's targets are. */
+const ADDRESSES = new Map(HOSTS.map((host) => [host, { host, port: PORT }]))
+
 type Attempt = (host: string) => Promise<void>
 
 /** What waits for its first event, by descriptor. */
@@ -32,7 +35,7 @@ function viaOwnCalls(type: 'stream' | 'datagram', request: Uint8Array | undefine
   return (host) =>
     new Promise((resolve) => {
       const fd = checked(own.socket(type, host))
-      const begun = own.connect(fd, { host, port: PORT })
+      const begun = own.connect(fd, ADDRESSES.get(host) ?? { host, port: PORT })
       if (begun !== IN_PROGRESS) checked(begun)
       const done = () => {
         waiting.delete(fd)

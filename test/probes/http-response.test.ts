@@ -1,15 +1,15 @@
 // The reader of answers, without a network: it must not matter how the bytes were cut.
 
 import { describe, expect, test } from 'bun:test'
-import { type Reading, responseReader } from '../../probes/http-response.ts'
+import { type Reading, ResponseReader } from '../../probes/http-response.ts'
 
 /** What the reader says after all of `text`, given in pieces of `size` bytes. */
 function read(text: string, size: number): Reading {
-  const reader = responseReader()
+  const reader = new ResponseReader()
   const bytes = Buffer.from(text, 'latin1')
   let reading: Reading = { state: 'head' }
   for (let at = 0; at < bytes.length; at += size) {
-    reading = reader(bytes.subarray(at, at + size))
+    reading = reader.read(bytes.subarray(at, at + size))
     if (reading.state === 'end' || reading.state === 'broken') break
   }
   return reading
@@ -102,6 +102,32 @@ describe.each([1, 2, 3, 7, 4_096, 1_000_000])('cut into pieces of %d bytes', (si
       `HTTP/1.1 200 OK\r\nA: ${'x'.repeat(65_537 - 24)}\r\n\r\n`,
       broken('response header too large'),
     ],
+    [
+      'a line that goes on in the next',
+      'HTTP/1.1 200 OK\r\nA: b\r\n\tContent-Length: 9\r\nContent-Length: 0\r\n\r\n',
+      { state: 'end', head: head(200) },
+    ],
+    [
+      'a lone carriage return, which ends no line',
+      'HTTP/1.1 200 OK\r\nA: b\rContent-Length: 0\r\n\r\n',
+      { state: 'body', head: head(200) },
+    ],
+    [
+      'a space before the colon',
+      'HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n',
+      { state: 'end', head: head(200) },
+    ],
+    [
+      'a first header line that goes on from nothing',
+      'HTTP/1.1 200 OK\r\n A: b\r\n\r\n',
+      broken('malformed HTTP response'),
+    ],
+    [
+      'lengths that differ',
+      'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n',
+      { state: 'end', head: head(200) },
+    ],
+    ['a status of two digits', 'HTTP/1.1 20\r\n\r\n', broken('malformed HTTP response')],
     ['a first byte that is wrong', 'h', broken('malformed HTTP response')],
     ['a fifth byte that is wrong', 'HTTPS', broken('malformed HTTP response')],
     [
@@ -116,8 +142,10 @@ describe.each([1, 2, 3, 7, 4_096, 1_000_000])('cut into pieces of %d bytes', (si
 })
 
 test('a head says no word of the body until it is over', () => {
-  const reader = responseReader()
-  expect(reader(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab')).state).toBe('body')
-  expect(reader(Buffer.from('c')).state).toBe('body')
-  expect(reader(Buffer.from('d')).state).toBe('end')
+  const reader = new ResponseReader()
+  expect(reader.read(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab')).state).toBe(
+    'body',
+  )
+  expect(reader.read(Buffer.from('c')).state).toBe('body')
+  expect(reader.read(Buffer.from('d')).state).toBe('end')
 })
