@@ -80,6 +80,11 @@ const FAILING_SHARE = 0.75
  * at once made the process stand still, and what failed meanwhile did not count.
  */
 const HURRY_PORTION = 256
+/**
+ * Attempts that are begun before those that are over are let go: their sockets, of which the kernel keeps
+ * kilobytes each, are then still at hand in the processor's caches.
+ */
+const BEGUN_AT_ONCE = 32
 /** Its multiples, taken modulo 1, are spread as evenly as numbers can be. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2
 /** An attempt that has not ended this long after its abort is given up. Milliseconds. */
@@ -281,23 +286,26 @@ export class Scheduler {
     }
   }
 
-  /** Starts what waits, as far as there are places. */
+  /** Starts what waits, as far as there are places, and takes in what has come of the first meanwhile. */
   #drain(): void {
-    const { inFlightMax } = this.#options
-    const failingMax = Math.max(1, Math.floor(inFlightMax * FAILING_SHARE))
-    const { well, failing } = this.#waiting
-    while (this.#running.size < inFlightMax && well.size > 0) this.#begin(well.shift())
-    while (
-      this.#running.size < inFlightMax &&
-      this.#failingRunning < failingMax &&
-      failing.size > 0
-    ) {
-      this.#begin(failing.shift())
+    const { inFlightMax, takeIn } = this.#options
+    for (let begun = 1; this.#running.size < inFlightMax; begun++) {
+      const check = this.#nextWaiting()
+      if (!check) break
+      this.#begin(check)
+      if (begun % BEGUN_AT_ONCE === 0) takeIn()
     }
   }
 
-  #begin(check: Check | undefined): void {
-    if (!check) return
+  /** Those that are well come first; those that are failing never take all places. */
+  #nextWaiting(): Check | undefined {
+    const { well, failing } = this.#waiting
+    if (well.size > 0) return well.shift()
+    const failingMax = Math.max(1, Math.floor(this.#options.inFlightMax * FAILING_SHARE))
+    return this.#failingRunning < failingMax ? failing.shift() : undefined
+  }
+
+  #begin(check: Check): void {
     if (check.isStopped || !check.target.probe) {
       check.isBusy = false
       return

@@ -761,3 +761,33 @@ test.each([
     expect(outcomes).toEqual([told])
   },
 )
+
+test('what has come of the first of a crowd is taken in while the rest of it is begun', () => {
+  let nowMs = 0
+  let begun = 0
+  let over = 0
+  let mostAtOnce = 0
+  const scheduler = new Scheduler({
+    monotonicMs: () => nowMs,
+    wallMs: () => nowMs,
+    setTimer: () => () => {},
+    takeIn: () => {
+      over = begun
+    },
+    inFlightMax: 1_000,
+    attempt: () => {
+      begun++
+      mostAtOnce = Math.max(mostAtOnce, begun - over)
+      return Promise.resolve(ok)
+    },
+  })
+  const target: Target = {
+    ...{ key: 'k', host: '127.0.0.1', port: 1, probe: { kind: 'tcp' }, timeoutMs: 1_000 },
+    ...{ periodMs: 10_000, fastPeriodMs: 1_000, successThreshold: 1, failureThreshold: 1 },
+  }
+  for (let n = 0; n < 500; n++) scheduler.start(`x${n}`, target, seed('healthy', 0, ''), () => {})
+  nowMs = TICK_MS
+  scheduler.tick()
+  expect(begun).toBe(500)
+  expect(mostAtOnce).toBeLessThanOrEqual(64)
+})
