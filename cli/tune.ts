@@ -1,21 +1,35 @@
 // Settings of the JavaScript engine that can only be given by environment, before it starts.
 
-/** How often a function runs before the third of JavaScriptCore's four tiers compiles it; its own default is about 1,000. */
-const OPTIMIZE_AFTER = '1000000'
+/**
+ * How often a function runs before the third of JavaScriptCore's four tiers compiles it, times 15; its own
+ * default is about 1,000.
+ */
+const OPTIMIZE_AFTER = '200000'
 
-/** The same for the second tier; its own default is 500. */
+/** Size of a function, in the engine's own count, above which the third tier leaves it alone; by itself 100,000. */
+const OPTIMIZE_MAX = '300'
+
+/** As OPTIMIZE_AFTER, for the second tier; its own default is 500. */
 const COMPILE_AFTER = '20000'
 
 /**
- * Bytes of memory that the engine takes the machine to have. It only decides when garbage is collected: the
- * heap may grow to a quarter of it before, at most to 32 MiB, and a larger one the less the nearer it comes.
- * On a large node that is 32 MiB of garbage, which no cgroup limit tells an idle process to give back.
+ * Bytes of memory that the engine takes the machine to have. It decides how far the heap may grow before all of
+ * it is collected and not only what is new: to a quarter of this, at most to 32 MiB, and a larger one the less
+ * the nearer it comes. On a large node that is 32 MiB of garbage, which no cgroup limit tells an idle process
+ * to give back.
  *
  * Source: WebKit, JavaScriptCore/heap/Heap.cpp (minHeapSize, proportionalHeapSize). Measured with 100
  * resources under churn (bun run soak, Bun 1.4.5): 66 MB resident instead of 77 after six minutes and 87 at
  * the end, 19 anonymous instead of 29 and 39.
  */
 const RAM_BYTES = 48 * 1024 * 1024
+
+/**
+ * Bytes that are allocated between two collections of what is new; by itself 7 MB here and more. With 1,000
+ * targets it is 2 to 3 MB resident less, which pays for the third tier, and an attempt costs the same or less:
+ * what is used again is still in the processor's caches.
+ */
+const GARBAGE_BYTES = 4 * 1024 * 1024
 
 /**
  * Milliseconds between two collections that Bun asks for while memory is in use, each of all that lives.
@@ -26,20 +40,21 @@ const COLLECT_MS = 10_000
 
 /**
  * The fourth tier pays for hot numeric loops, of which there are none here: off. The third waits until
- * the load is worth it: a call counts 15, so that at 1,000 attempts a second it comes after a minute. With
- * 20 resources 59.5 MB are resident instead of 64. The second waits for 1,300 calls in place of 33: what
- * only a start calls stays with the first. With 1,000 targets 62-64 MB are resident instead of 65-68, and
- * an attempt costs the same (Bun 1.4.5).
+ * the load is worth it: a call counts 15, so that at 1,000 attempts a second it comes after a quarter of a minute
+ * and takes 10 us off each, at 10 a second after half an hour. The second waits for 1,300 calls in place of 33:
+ * what only a start calls stays with the first. All of it measured with Bun 1.4.5 (test/bench/RESULTS.md).
  */
 export const SETTINGS = {
   BUN_GC_TIMER_INTERVAL: String(COLLECT_MS),
   BUN_JSC_forceRAMSize: String(RAM_BYTES),
+  BUN_JSC_gcMaxHeapSize: String(GARBAGE_BYTES),
   BUN_JSC_useFTLJIT: '0',
   BUN_JSC_thresholdForJITAfterWarmUp: COMPILE_AFTER,
   BUN_JSC_thresholdForJITSoon: COMPILE_AFTER,
   BUN_JSC_thresholdForOptimizeAfterWarmUp: OPTIMIZE_AFTER,
   BUN_JSC_thresholdForOptimizeAfterLongWarmUp: OPTIMIZE_AFTER,
   BUN_JSC_thresholdForOptimizeSoon: OPTIMIZE_AFTER,
+  BUN_JSC_maximumOptimizationCandidateBytecodeCost: OPTIMIZE_MAX,
 } as const
 
 /**
