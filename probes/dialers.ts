@@ -103,29 +103,36 @@ class OwnWire implements Wire {
     this.#fd = fd
     const result = this.#libc.connect(fd, way)
     if (result < 0 && result !== IN_PROGRESS) return result
-    this.#id = this.#poller.add(fd, EVENT.out, this)
+    this.#id = this.#poller.add(fd, this.#isDatagram ? EVENT.in : EVENT.out, this)
+    // There is nothing to wait for.
+    if (this.#isDatagram && this.#id >= 0) queueMicrotask(() => this.#open())
     return this.#id
   }
 
   onReady(events: number): void {
-    if (!this.#isOpen) this.#open(events)
+    if (!this.#isOpen) this.#connected(events)
     else if (events & ~EVENT.out) this.#read()
     else this.write(NOTHING)
   }
 
-  #open(events: number): void {
+  #connected(events: number): void {
     const isBroken = (events & (EVENT.error | EVENT.hangUp)) !== 0
     const error = isBroken ? this.#libc.pendingError(this.#fd) : 0
     if (error < 0 && !RESETS.has(error)) {
       this.#fail('connect', error)
       return
     }
-    this.#isOpen = true
     this.#isReset = error < 0
-    this.#line.onOpen(this)
+    this.#open()
     if (this.#fd < 0) return
     if (error < 0) this.#fail('read', error)
     else this.#watch()
+  }
+
+  #open(): void {
+    if (this.#fd < 0 || this.#isOpen) return
+    this.#isOpen = true
+    this.#line.onOpen(this)
   }
 
   #read(): void {

@@ -46,15 +46,20 @@ function viaOwnCalls(type: 'stream' | 'datagram', request: Uint8Array | undefine
         checked(own.receive(fd, into))
         done()
       }
-      const opened = () => {
-        if (!request) return done()
-        checked(own.send(fd, request))
-        checked(own.arm(epoll, 'modify', fd, { id: fd, events: EVENT.in }))
+      const say = (bytes: Uint8Array) => {
+        checked(own.send(fd, bytes))
         waiting.set(fd, answered)
       }
+      const opened = () => {
+        if (!request) return done()
+        say(request)
+        checked(own.arm(epoll, 'modify', fd, { id: fd, events: EVENT.in }))
+      }
       if (epoll < 0) epoll = checked(own.newEpoll())
-      checked(own.arm(epoll, 'add', fd, { id: fd, events: EVENT.out }))
-      waiting.set(fd, opened)
+      const isOpen = type === 'datagram' && request
+      checked(own.arm(epoll, 'add', fd, { id: fd, events: isOpen ? EVENT.in : EVENT.out }))
+      if (isOpen) say(request)
+      else waiting.set(fd, opened)
       lookSoon(own)
     })
 }
