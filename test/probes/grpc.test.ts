@@ -4,6 +4,7 @@ import { describe, expect, test } from 'bun:test'
 import { status } from '@grpc/grpc-js'
 import { version } from '../../package.json'
 import { callBytes } from '../../probes/http2-call.ts'
+import { octets } from '../../probes/octets.ts'
 import { failed, type Outcome, ok, type Probe, unknown } from '../../probes/target.ts'
 import { type HealthAnswer, startGrpc } from '../backends/grpc.ts'
 import { startHttp } from '../backends/http.ts'
@@ -109,7 +110,8 @@ describe('on the wire', () => {
       'user-agent': `kube-probe/${version}`,
     }
     const message = Uint8Array.from([0, 0, 0, 0, 4, 0x0a, 2, 0x64, 0x62])
-    expect(Buffer.from(await promise)).toEqual(Buffer.from(callBytes(head, message)))
+    const call = callBytes(octets(fields(head)), octets(message))
+    expect(Buffer.from(await promise)).toEqual(Buffer.from(call))
     await backend.kill()
   })
 
