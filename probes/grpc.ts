@@ -13,6 +13,7 @@ import { USER_AGENT } from './http-request.ts'
 import { type CallAnswer, CallReader, callBytes } from './http2-call.ts'
 import { FRAME_BYTES_MAX } from './http2-frame.ts'
 import { bytesOf, type Octets, octets } from './octets.ts'
+import { OCTETS_MAX, Recent } from './recent.ts'
 import { failed, type Outcome, ok, type Probe, type Prober } from './target.ts'
 
 type GrpcProbe = Extract<Probe, { kind: 'grpc' }>
@@ -36,20 +37,39 @@ const FIELDS_AFTER = [
 export const probeGrpc: Prober<GrpcProbe> = (address, probe, signal) => {
   const message = messageOf(probe)
   if (message.length > FRAME_BYTES_MAX) return Promise.resolve(failed('gRPC service name too long'))
-  const reader = new CallReader()
+  const hear = listener()
   return converse(address, signal, (done) => ({
     onOpen: (wire) => {
       const host = encodeField(':authority', authority(address))
       wire.write(callBytes(FIELDS_BEFORE + host + FIELDS_AFTER, message))
     },
     onData: (chunk, wire) => {
-      const reading = reader.read(octets(chunk))
-      if (reading.state === 'broken') return done(failed(reading.reason))
-      if (reading.state === 'answer') return done(verdict(reading.answer))
-      if (reading.reply !== '') wire.write(bytesOf(reading.reply))
+      const heard = hear(octets(chunk))
+      if (typeof heard !== 'string') done(heard)
+      else if (heard !== '') wire.write(bytesOf(heard))
     },
   }))
 }
+
+/** Takes what one host says, part by part; gives what to reply, or what it means in the end. */
+function listener(): (part: Octets) => Octets | Outcome {
+  const reader = new CallReader()
+  let said = ''
+  return (part) => {
+    if (said.length <= OCTETS_MAX) said += part // what is longer is not known anyway
+    const known = verdicts.get(said)
+    if (known !== undefined) return known
+    const reading = reader.read(part)
+    if (reading.state === 'broken') return failed(reading.reason)
+    if (reading.state === 'reading') return reading.reply
+    const outcome = verdict(reading.answer)
+    verdicts.keep(said, outcome)
+    return outcome
+  }
+}
+
+/** By all that a host said, from the first byte on: nothing else decides. */
+const verdicts = new Recent<Outcome>()
 
 const messages = new WeakMap<GrpcProbe, Octets>()
 
