@@ -1,6 +1,8 @@
 // The two messages of grpc.health.v1 and the frames around them, by hand: a string and an enum need no
 // protobuf library. Pure. Source: grpc/grpc doc/health-checking.md, doc/PROTOCOL-HTTP2.md.
 
+import { type Octets, octets, uint32 } from './octets.ts'
+
 /** The path of the one method that is called. */
 export const CHECK_PATH = '/grpc.health.v1.Health/Check'
 
@@ -32,30 +34,29 @@ const CODES = [
 ] as const
 
 /** A framed HealthCheckRequest. An empty service is the whole server and takes no field. */
-export function checkRequest(service: string): Uint8Array {
+export function checkRequest(service: string): Octets {
   const name = Buffer.from(service, 'utf8')
   const message = name.length === 0 ? name : Buffer.concat([tagged(1, name.length), name])
   const frame = Buffer.alloc(FRAME_BYTES)
   frame.writeUInt32BE(message.length, 1)
-  return Buffer.concat([frame, message])
+  return octets(Buffer.concat([frame, message]))
 }
 
 /**
  * The name of the status in a framed HealthCheckResponse; a number that has no name counts as UNKNOWN.
- * Undefined when the bytes are not one whole uncompressed message.
+ * Undefined when the octets are not one whole uncompressed message.
  */
-export function servingStatus(body: Uint8Array): (typeof SERVING_STATUSES)[number] | undefined {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length)
-  if (bytes.length < FRAME_BYTES || bytes[0] !== 0) return undefined
-  if (bytes.readUInt32BE(1) !== bytes.length - FRAME_BYTES) return undefined
-  let status = 0n
-  for (let at = FRAME_BYTES; at < bytes.length; ) {
-    const field = readField(bytes, at)
+export function servingStatus(message: Octets): (typeof SERVING_STATUSES)[number] | undefined {
+  if (message.length < FRAME_BYTES || message.charCodeAt(0) !== 0) return undefined
+  if (uint32(message, 1) !== message.length - FRAME_BYTES) return undefined
+  let status = 0
+  for (let at = FRAME_BYTES; at < message.length; ) {
+    const field = readField(message, at)
     if (field === undefined) return undefined
-    if (field.tag === 0x08n) status = field.value // field 1, varint: the last one counts
+    if (field.tag === 0x08) status = field.value // field 1, varint: the last one counts
     at = field.next
   }
-  return SERVING_STATUSES[Number(status)] ?? 'UNKNOWN'
+  return SERVING_STATUSES[status] ?? 'UNKNOWN'
 }
 
 /** The name of a `grpc-status` header's number; what is not a known number counts as UNKNOWN. */
@@ -71,32 +72,33 @@ function tagged(field: number, length: number): Uint8Array {
   }
 }
 
-type Field = { readonly tag: bigint; readonly value: bigint; readonly next: number }
+type Field = { readonly tag: number; readonly value: number; readonly next: number }
 
-/** One field from `at`; unknown ones are stepped over by their wire type. */
-function readField(bytes: Uint8Array, at: number): Field | undefined {
-  const tag = readVarint(bytes, at)
+/** One field from `at`; unknown ones are stepped over by their wire type, the low bits of the first byte. */
+function readField(message: Octets, at: number): Field | undefined {
+  const tag = readVarint(message, at)
   if (tag === undefined) return undefined
-  const wireType = tag.value & 7n
-  if (wireType === 1n || wireType === 5n) {
-    const next = tag.next + (wireType === 1n ? 8 : 4)
-    return next > bytes.length ? undefined : { tag: tag.value, value: 0n, next }
+  const wireType = message.charCodeAt(at) & 7
+  if (wireType === 1 || wireType === 5) {
+    const next = tag.next + (wireType === 1 ? 8 : 4)
+    return next > message.length ? undefined : { tag: tag.value, value: 0, next }
   }
-  const varint = wireType === 0n || wireType === 2n ? readVarint(bytes, tag.next) : undefined
+  const varint = wireType === 0 || wireType === 2 ? readVarint(message, tag.next) : undefined
   if (varint === undefined) return undefined
-  const next = varint.next + (wireType === 2n ? Number(varint.value) : 0)
-  return next > bytes.length ? undefined : { tag: tag.value, value: varint.value, next }
+  const next = varint.next + (wireType === 2 ? varint.value : 0)
+  return next > message.length ? undefined : { tag: tag.value, value: varint.value, next }
 }
 
+/** Past 2^53 a number is not exact, but as large: no tag, status or length of ours is that large. */
 function readVarint(
-  bytes: Uint8Array,
+  message: Octets,
   at: number,
-): { readonly value: bigint; readonly next: number } | undefined {
-  let value = 0n
+): { readonly value: number; readonly next: number } | undefined {
+  let value = 0
   for (let index = 0; index < 10; index += 1) {
-    const byte = bytes[at + index]
-    if (byte === undefined) return undefined
-    value |= BigInt(byte & 0x7f) << BigInt(7 * index)
+    const byte = message.charCodeAt(at + index)
+    if (Number.isNaN(byte)) return undefined
+    value += (byte & 0x7f) * 2 ** (7 * index)
     if (byte < 0x80) return { value, next: at + index + 1 }
   }
   return undefined

@@ -8,43 +8,78 @@
 
 import { authority, converse } from './dial.ts'
 import { CHECK_PATH, checkRequest, codeName, servingStatus } from './grpc-health.ts'
+import { encodeField } from './hpack.ts'
 import { USER_AGENT } from './http-request.ts'
-import { type CallAnswer, callBytes, callReader } from './http2-call.ts'
+import { type CallAnswer, CallReader, callBytes } from './http2-call.ts'
 import { FRAME_BYTES_MAX } from './http2-frame.ts'
+import { bytesOf, type Octets, octets } from './octets.ts'
+import { OCTETS_MAX, Recent } from './recent.ts'
 import { failed, type Outcome, ok, type Probe, type Prober } from './target.ts'
 
 type GrpcProbe = Extract<Probe, { kind: 'grpc' }>
+
+/** Header fields in front of the host's and behind it. Source: grpc/grpc doc/PROTOCOL-HTTP2.md. */
+const FIELDS_BEFORE = [
+  encodeField(':method', 'POST'),
+  encodeField(':scheme', 'http'),
+  encodeField(':path', CHECK_PATH),
+].join('')
+const FIELDS_AFTER = [
+  encodeField('te', 'trailers'),
+  encodeField('content-type', 'application/grpc'),
+  encodeField('user-agent', USER_AGENT),
+].join('')
 
 /**
  * `ok` for SERVING; every other status, error or silence is a failure: `grpc NOT_SERVING`, the call's
  * status (`grpc UNIMPLEMENTED`), or what the connection said. Source: Kubernetes pkg/probe/grpc.
  */
 export const probeGrpc: Prober<GrpcProbe> = (address, probe, signal) => {
-  const message = checkRequest(probe.service)
+  const message = messageOf(probe)
   if (message.length > FRAME_BYTES_MAX) return Promise.resolve(failed('gRPC service name too long'))
-  const read = callReader()
+  const hear = listener()
   return converse(address, signal, (done) => ({
-    onOpen: (wire) => wire.write(callBytes(head(authority(address)), message)),
+    onOpen: (wire) => {
+      const host = encodeField(':authority', authority(address))
+      wire.write(callBytes(FIELDS_BEFORE + host + FIELDS_AFTER, message))
+    },
     onData: (chunk, wire) => {
-      const reading = read(chunk)
-      if (reading.state === 'broken') return done(failed(reading.reason))
-      if (reading.state === 'answer') return done(verdict(reading.answer))
-      if (reading.reply.length > 0) wire.write(reading.reply)
+      const heard = hear(octets(chunk))
+      if (typeof heard !== 'string') done(heard)
+      else if (heard !== '') wire.write(bytesOf(heard))
     },
   }))
 }
 
-/** Header fields of the call. Source: grpc/grpc doc/PROTOCOL-HTTP2.md. */
-function head(host: string): Readonly<Record<string, string>> {
-  return {
-    ':method': 'POST',
-    ':scheme': 'http',
-    ':path': CHECK_PATH,
-    ':authority': host,
-    te: 'trailers',
-    'content-type': 'application/grpc',
-    'user-agent': USER_AGENT,
+/** Takes what one host says, part by part; gives what to reply, or what it means in the end. */
+function listener(): (part: Octets) => Octets | Outcome {
+  const reader = new CallReader()
+  let said = ''
+  return (part) => {
+    if (said.length <= OCTETS_MAX) said += part // what is longer is not known anyway
+    const known = verdicts.get(said)
+    if (known !== undefined) return known
+    const reading = reader.read(part)
+    if (reading.state === 'broken') return failed(reading.reason)
+    if (reading.state === 'reading') return reading.reply
+    const outcome = verdict(reading.answer)
+    verdicts.keep(said, outcome)
+    return outcome
   }
+}
+
+/** By all that a host said, from the first byte on: nothing else decides. */
+const verdicts = new Recent<Outcome>()
+
+const messages = new WeakMap<GrpcProbe, Octets>()
+
+/** The same for all hosts of a port. */
+function messageOf(probe: GrpcProbe): Octets {
+  const known = messages.get(probe)
+  if (known !== undefined) return known
+  const message = checkRequest(probe.service)
+  messages.set(probe, message)
+  return message
 }
 
 /** The status of the call is in the trailers, or in the head when there is no message. */

@@ -1,6 +1,7 @@
 // HPACK (RFC 7541): reads the header blocks of an HTTP/2 peer, writes our own. Pure.
 
 import { unhuffman } from './huffman.ts'
+import type { Octets } from './octets.ts'
 
 /** Fields by name; of a name that is repeated, the last value. A list would let a few bytes expand. */
 export type Fields = ReadonlyMap<string, string>
@@ -10,23 +11,17 @@ const TABLE_BYTES_MAX = 4_096
 /** What an entry weighs beyond its name and value. */
 const ENTRY_BYTES = 32
 
-/** A block of literals, none indexed and none Huffman-coded: needs no state on either side. */
-export function encodeFields(fields: Readonly<Record<string, string>>): Uint8Array {
-  return Buffer.concat(
-    Object.entries(fields).flatMap(([name, value]) => [
-      Uint8Array.of(0),
-      ...literal(name),
-      ...literal(value),
-    ]),
-  )
+/** A field as literals, not indexed and not Huffman-coded: needs no state on either side. */
+export function encodeField(name: Octets, value: Octets): Octets {
+  return `\0${literal(name)}${literal(value)}`
 }
 
 /**
  * Reads the blocks of one connection, in their order; later ones may refer to earlier ones. Undefined
  * when a block is not HPACK: then the connection is of no more use.
  */
-export function fieldsDecoder(): (block: Uint8Array) => Fields | undefined {
-  const table = dynamicTable()
+export function fieldsDecoder(): (block: Octets) => Fields | undefined {
+  const table = new Table()
   return (block) => {
     try {
       return decode(new Cursor(block), table)
@@ -39,91 +34,93 @@ export function fieldsDecoder(): (block: Uint8Array) => Fields | undefined {
 
 class Malformed extends Error {}
 
-type Entry = readonly [name: string, value: string]
-type Table = {
-  at(index: number): Entry
-  add(entry: Entry): void
-  resize(bytesMax: number): void
-}
+type Entry = { readonly name: string; readonly value: string }
 
 /** RFC 7541, section 6: what the first bits of each field say. */
 function decode(cursor: Cursor, table: Table): Fields {
   const fields = new Map<string, string>()
   while (!cursor.isAtEnd) {
     const first = cursor.peek()
-    if (first >= 0x80) fields.set(...table.at(cursor.integer(7)))
-    else if (first >= 0x40) {
-      const entry = readLiteral(cursor, table, 6)
-      table.add(entry)
-      fields.set(...entry)
-    } else if (first >= 0x20) table.resize(cursor.integer(5))
-    else fields.set(...readLiteral(cursor, table, 4))
+    if (first >= 0x20 && first < 0x40) {
+      table.resize(cursor.integer(5))
+      continue
+    }
+    const { name, value } =
+      first >= 0x80 ? table.at(cursor.integer(7)) : readLiteral(cursor, table, first >= 0x40)
+    fields.set(name, value)
   }
   return fields
 }
 
-function readLiteral(cursor: Cursor, table: Table, prefixBits: number): Entry {
-  const index = cursor.integer(prefixBits)
-  const name = index === 0 ? cursor.text() : table.at(index)[0]
-  return [name, cursor.text()]
+function readLiteral(cursor: Cursor, table: Table, isIndexed: boolean): Entry {
+  const index = cursor.integer(isIndexed ? 6 : 4)
+  const name = index === 0 ? cursor.text() : table.at(index).name
+  const entry = { name, value: cursor.text() }
+  if (isIndexed) table.add(entry)
+  return entry
 }
 
 /** The static entries, then what the peer added, newest first. Source: RFC 7541, section 2.3. */
-function dynamicTable(): Table {
-  const entries: Entry[] = []
-  let bytes = 0
-  let bytesMax = TABLE_BYTES_MAX
-  const evict = () => {
-    while (bytes > bytesMax) {
-      const [name, value] = entries.pop() ?? ['', '']
-      bytes -= name.length + value.length + ENTRY_BYTES
-    }
+class Table {
+  readonly #entries: Entry[] = []
+  #bytes = 0
+  #bytesMax = TABLE_BYTES_MAX
+
+  at(index: number): Entry {
+    const entry = STATIC_TABLE[index - 1] ?? this.#entries[index - 1 - STATIC_TABLE.length]
+    if (entry === undefined) throw new Malformed()
+    return entry
   }
-  return {
-    at(index) {
-      const entry = STATIC_TABLE[index - 1] ?? entries[index - 1 - STATIC_TABLE.length]
-      if (entry === undefined) throw new Malformed()
-      return entry
-    },
-    add([name, value]) {
-      entries.unshift([name, value])
-      bytes += name.length + value.length + ENTRY_BYTES
-      evict()
-    },
-    resize(size) {
-      if (size > TABLE_BYTES_MAX) throw new Malformed()
-      bytesMax = size
-      evict()
-    },
+
+  add(entry: Entry): void {
+    this.#entries.unshift(entry)
+    this.#bytes += weight(entry)
+    this.#evict()
+  }
+
+  resize(bytesMax: number): void {
+    if (bytesMax > TABLE_BYTES_MAX) throw new Malformed()
+    this.#bytesMax = bytesMax
+    this.#evict()
+  }
+
+  #evict(): void {
+    while (this.#bytes > this.#bytesMax) {
+      const oldest = this.#entries.pop()
+      if (oldest !== undefined) this.#bytes -= weight(oldest)
+    }
   }
 }
 
+function weight({ name, value }: Entry): number {
+  return name.length + value.length + ENTRY_BYTES
+}
+
 class Cursor {
-  readonly #bytes: Uint8Array
+  readonly #block: Octets
   #at = 0
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+  constructor(block: Octets) {
+    this.#block = block
   }
 
   get isAtEnd(): boolean {
-    return this.#at >= this.#bytes.length
+    return this.#at >= this.#block.length
   }
 
   peek(): number {
-    const byte = this.#bytes[this.#at]
-    if (byte === undefined) throw new Malformed()
-    return byte
+    if (this.#at >= this.#block.length) throw new Malformed()
+    return this.#block.charCodeAt(this.#at)
   }
 
   /** Section 5.1. Five bytes at most: nothing here is larger than a frame. */
   integer(prefixBits: number): number {
-    const prefix = 2 ** prefixBits - 1
+    const prefix = (1 << prefixBits) - 1
     let value = this.#byte() & prefix
     if (value < prefix) return value
     for (let shift = 0; shift < 28; shift += 7) {
       const byte = this.#byte()
-      value += (byte & 0x7f) * 2 ** shift
+      value += (byte & 0x7f) << shift
       if (byte < 0x80) return value
     }
     throw new Malformed()
@@ -133,10 +130,10 @@ class Cursor {
   text(): string {
     const isHuffman = this.peek() >= 0x80
     const length = this.integer(7)
-    const bytes = this.#bytes.subarray(this.#at, this.#at + length)
-    if (bytes.length < length) throw new Malformed()
+    const octets = this.#block.slice(this.#at, this.#at + length)
+    if (octets.length < length) throw new Malformed()
     this.#at += length
-    const text = isHuffman ? unhuffman(bytes) : String.fromCharCode(...bytes)
+    const text = isHuffman ? unhuffman(octets) : octets
     if (text === undefined) throw new Malformed()
     return text
   }
@@ -148,13 +145,12 @@ class Cursor {
   }
 }
 
-function literal(text: string): [Uint8Array, Uint8Array] {
-  const bytes = Buffer.from(text, 'utf8')
-  const length: number[] = []
-  let rest = bytes.length - 127
-  if (rest < 0) return [Uint8Array.of(bytes.length), bytes]
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) length.push((rest & 0x7f) | 0x80)
-  return [Uint8Array.of(127, ...length, rest), bytes]
+function literal(octets: Octets): Octets {
+  let rest = octets.length - 127
+  if (rest < 0) return String.fromCharCode(octets.length) + octets
+  let length = '\x7f'
+  for (; rest >= 0x80; rest >>= 7) length += String.fromCharCode((rest & 0x7f) | 0x80)
+  return length + String.fromCharCode(rest) + octets
 }
 
 /** `name=value;` in their order, which is their number. Source: RFC 7541, appendix A. */
@@ -172,5 +168,5 @@ const STATIC_TABLE: readonly Entry[] = (
   .split(';')
   .map((entry): Entry => {
     const [name = '', value = ''] = entry.split('=')
-    return [name, value]
+    return { name, value }
   })

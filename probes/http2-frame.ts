@@ -1,5 +1,7 @@
 // The frames of HTTP/2 (RFC 9113, sections 4 and 6), one at a time. Pure.
 
+import { type Octets, uint32 } from './octets.ts'
+
 /** Types of frames; the others have no bearing on one call. */
 export const TYPE = {
   DATA: 0,
@@ -26,45 +28,43 @@ export type Frame = {
   readonly type: number
   readonly flags: number
   readonly stream: number
-  readonly payload: Buffer
+  readonly payload: Octets
   readonly end: number
 }
 
 /** The frame at `at`: undefined while bytes are missing, `too large` as soon as its length says so. */
-export function readFrame(bytes: Buffer, at: number): Frame | undefined | 'too large' {
-  if (bytes.length - at < FRAME_HEADER_BYTES) return undefined
-  const length = bytes.readUIntBE(at, 3)
+export function readFrame(bytes: Octets, at: number): Frame | undefined | 'too large' {
+  const start = at + FRAME_HEADER_BYTES
+  if (bytes.length < start) return undefined
+  const lengthAndType = uint32(bytes, at)
+  const length = lengthAndType >>> 8
   if (length > FRAME_BYTES_MAX) return 'too large'
-  const end = at + FRAME_HEADER_BYTES + length
+  const end = start + length
   if (end > bytes.length) return undefined
   return {
-    type: bytes.readUInt8(at + 3),
-    flags: bytes.readUInt8(at + 4),
-    stream: bytes.readUInt32BE(at + 5) & 0x7fffffff,
-    payload: bytes.subarray(at + FRAME_HEADER_BYTES, end),
+    type: lengthAndType & 0xff,
+    flags: bytes.charCodeAt(at + 4),
+    stream: uint32(bytes, at + 5) & 0x7fffffff,
+    payload: bytes.slice(start, end),
     end,
   }
 }
 
 /** What a frame carries without its padding and priority; undefined when it has less than it says. */
-export function unpadded({ type, flags, payload }: Frame): Uint8Array | undefined {
+export function unpadded({ type, flags, payload }: Frame): Octets | undefined {
+  if (type === TYPE.CONTINUATION || (flags & (PADDED | PRIORITY)) === 0) return payload
   const isPadded = (flags & PADDED) !== 0
   const start = (isPadded ? 1 : 0) + (type === TYPE.HEADERS && (flags & PRIORITY) !== 0 ? 5 : 0)
-  const end = payload.length - (isPadded ? (payload[0] ?? 0) : 0)
-  return start > end ? undefined : payload.subarray(start, end)
+  const end = payload.length - (isPadded ? payload.charCodeAt(0) : 0)
+  return end >= start ? payload.slice(start, end) : undefined
 }
 
-/** A frame as it is sent. `payload` has at most FRAME_BYTES_MAX bytes. */
-export function frameBytes(
-  type: number,
-  flags: number,
-  stream: number,
-  payload: Uint8Array,
-): Uint8Array {
-  const header = Buffer.alloc(FRAME_HEADER_BYTES)
-  header.writeUIntBE(payload.length, 0, 3)
-  header.writeUInt8(type, 3)
-  header.writeUInt8(flags, 4)
-  header.writeUInt32BE(stream, 5)
-  return Buffer.concat([header, payload])
+/** A frame as it is sent, with at most FRAME_BYTES_MAX bytes of `payload`, on a stream below 256. */
+export function frameOctets(type: number, flags: number, stream: number, payload: Octets): Octets {
+  const { length } = payload
+  return (
+    String.fromCharCode(length >> 16, (length >> 8) & 0xff, length & 0xff, type, flags) +
+    String.fromCharCode(0, 0, 0, stream) +
+    payload
+  )
 }

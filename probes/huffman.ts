@@ -1,5 +1,8 @@
 // The Huffman code of HPACK (RFC 7541), decoding only. Pure.
 
+import type { Octets } from './octets.ts'
+import { Recent } from './recent.ts'
+
 /**
  * Length in bits of each byte's Huffman code, in base 36. The codes follow from the lengths: within one
  * length they count up in the order of the bytes. Source: RFC 7541, appendix B.
@@ -32,20 +35,34 @@ function codes(): { first: number; bytes: number[] }[] {
  * The text of Huffman-coded bytes, one character for each byte that they stand for; undefined when they
  * are none. What is left of the last byte is padding: fewer than eight bits, all ones (section 5.2).
  */
-export function unhuffman(bytes: Uint8Array): string | undefined {
-  let text = ''
+export function unhuffman(octets: Octets): string | undefined {
+  const known = texts.get(octets)
+  if (known !== undefined) return known
+  const text = decoded(octets)
+  if (text !== undefined) texts.keep(octets, text)
+  return text
+}
+
+const texts = new Recent<string>()
+
+function decoded(octets: Octets): string | undefined {
+  const bytes: number[] = []
   let code = 0
   let length = 0
-  for (let bit = 0; bit < bytes.length * 8; bit += 1) {
-    code = code * 2 + (((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1)
-    length += 1
-    const row = CODES[length]
-    if (row === undefined) return undefined
-    const byte = row.bytes[code - row.first]
-    if (byte === undefined) continue
-    text += String.fromCharCode(byte)
-    code = 0
-    length = 0
+  for (let at = 0; at < octets.length; at += 1) {
+    const bits = octets.charCodeAt(at)
+    for (let shift = 7; shift >= 0; shift -= 1) {
+      code = (code << 1) | ((bits >> shift) & 1)
+      length += 1
+      const row = CODES[length]
+      if (row === undefined) return undefined
+      const byte = row.bytes[code - row.first]
+      if (byte === undefined) continue
+      bytes.push(byte)
+      code = 0
+      length = 0
+    }
   }
-  return length <= 7 && code === 2 ** length - 1 ? text : undefined
+  const isPadding = length <= 7 && code === (1 << length) - 1
+  return isPadding ? Buffer.from(bytes).toString('latin1') : undefined
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { CHECK_PATH, checkRequest } from '../../probes/grpc-health.ts'
+import { encodeField } from '../../probes/hpack.ts'
 import { callBytes } from '../../probes/http2-call.ts'
 
 export type FloorKind = 'tcp' | 'http' | 'udp' | 'grpc'
@@ -44,15 +45,15 @@ export async function floorOf(
   path: string,
   { mode, port, hosts, rate, warmSeconds, seconds }: FloorOptions,
 ): Promise<v.InferOutput<typeof resultSchema>> {
-  const fields = {
-    ':method': 'POST',
-    ':scheme': 'http',
-    ':path': CHECK_PATH,
-    ':authority': 'bench',
-    te: 'trailers',
-    'content-type': 'application/grpc',
-  }
-  const call = callBytes(fields, checkRequest(''))
+  const fields = [
+    encodeField(':method', 'POST'),
+    encodeField(':scheme', 'http'),
+    encodeField(':path', CHECK_PATH),
+    encodeField(':authority', 'bench'),
+    encodeField('te', 'trailers'),
+    encodeField('content-type', 'application/grpc'),
+  ]
+  const call = callBytes(fields.join(''), checkRequest(''))
   const child = Bun.spawn(
     [path, mode, String(port), hosts.join(), ...[rate, warmSeconds, seconds].map(String)],
     {

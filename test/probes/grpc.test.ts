@@ -4,6 +4,8 @@ import { describe, expect, test } from 'bun:test'
 import { status } from '@grpc/grpc-js'
 import { version } from '../../package.json'
 import { callBytes } from '../../probes/http2-call.ts'
+import { octets } from '../../probes/octets.ts'
+import { OCTETS_MAX } from '../../probes/recent.ts'
 import { failed, type Outcome, ok, type Probe, unknown } from '../../probes/target.ts'
 import { type HealthAnswer, startGrpc } from '../backends/grpc.ts'
 import { startHttp } from '../backends/http.ts'
@@ -109,7 +111,8 @@ describe('on the wire', () => {
       'user-agent': `kube-probe/${version}`,
     }
     const message = Uint8Array.from([0, 0, 0, 0, 4, 0x0a, 2, 0x64, 0x62])
-    expect(Buffer.from(await promise)).toEqual(Buffer.from(callBytes(head, message)))
+    const call = callBytes(octets(fields(head)), octets(message))
+    expect(Buffer.from(await promise)).toEqual(Buffer.from(call))
     await backend.kill()
   })
 
@@ -287,6 +290,35 @@ describe('frame by frame', () => {
   ])('%s', async (_sentence, frames, expected, ending = 'stay') => {
     const backend = await startScriptedHttp2({ ...LOOPBACK, frames, ending })
     expect(await ask(backend, grpc, expected === aborted ? 100 : 5_000)).toEqual(expected)
+    await backend.kill()
+  })
+})
+
+describe('an answer that is known', () => {
+  const notServing = Uint8Array.from([0, 0, 0, 0, 2, 8, 2])
+  const ping = frame('ping', END, 0, new Uint8Array(8))
+  const tooLong = Array.from({ length: OCTETS_MAX / ping.length + 1 }, () => ping)
+
+  test.each<[sentence: string, frames: Uint8Array[], expected: Outcome]>([
+    ['means the same again', good, ok],
+    [
+      'is told from one that says NOT_SERVING',
+      [good[0] ?? head({}), frame('data', 0, 1, notServing), trailers],
+      failed('grpc NOT_SERVING'),
+    ],
+    ['is told from its own beginning', good.slice(0, 2), closed],
+    ['is told from one that begins with more', [ping, ...good], ok],
+    ['may go on behind its end', [...good, frame('rstStream', 0, 1, uint32(8))], ok],
+    ['may be longer than what is kept', [...tooLong, ...good], ok],
+  ])('%s', async (_sentence, frames, expected) => {
+    const backend = await startScriptedHttp2({
+      ...LOOPBACK,
+      frames: [...hello, ...frames],
+      ending: 'close',
+    })
+    for (let attempts = 0; attempts < 3; attempts += 1) {
+      expect(await ask(backend, grpc)).toEqual(expected)
+    }
     await backend.kill()
   })
 })

@@ -1,7 +1,8 @@
 // HPACK by the examples of RFC 7541, and by blocks that are none.
 
 import { describe, expect, test } from 'bun:test'
-import { encodeFields, fieldsDecoder } from '../../probes/hpack.ts'
+import { encodeField, fieldsDecoder } from '../../probes/hpack.ts'
+import { octets } from '../../probes/octets.ts'
 
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 
@@ -9,7 +10,7 @@ const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 function decode(...blocks: readonly string[]): (Record<string, string> | undefined)[] {
   const decoder = fieldsDecoder()
   return blocks.map((block) => {
-    const fields = decoder(bytes(block))
+    const fields = decoder(octets(bytes(block)))
     return fields && Object.fromEntries(fields)
   })
 }
@@ -114,7 +115,7 @@ test('every byte has its Huffman code', () => {
     (encoded.length - 127) >> 7,
   ]
   expect(encoded.length).toBeGreaterThan(length)
-  const fields = fieldsDecoder()(Buffer.concat([Uint8Array.from(head), encoded]))
+  const fields = fieldsDecoder()(octets(Buffer.concat([Uint8Array.from(head), encoded])))
   expect(fields?.get('a')).toBe(
     String.fromCharCode(...Array.from({ length: 256 }, (_, byte) => byte)),
   )
@@ -167,7 +168,7 @@ describe('what is encoded is decoded', () => {
     ['255 bytes long', 'v'.repeat(255)],
     ['5,000 bytes long', 'v'.repeat(5_000)],
   ])('a value that is %s', (_sentence, value) => {
-    const block = encodeFields({ ':path': '/', x: value })
+    const block = encodeField(':path', '/') + encodeField('x', value)
     expect(Object.fromEntries(fieldsDecoder()(block) ?? [])).toEqual({ ':path': '/', x: value })
   })
 })

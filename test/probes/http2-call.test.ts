@@ -1,7 +1,8 @@
 // One call over HTTP/2, without a network: it must not matter how the bytes were cut.
 
 import { describe, expect, test } from 'bun:test'
-import { type CallReading, callBytes, callReader } from '../../probes/http2-call.ts'
+import { CallReader, type CallReading, callBytes } from '../../probes/http2-call.ts'
+import { octets } from '../../probes/octets.ts'
 import { END, END_HEADERS, fields, frame, uint32 } from '../backends/scripted-http2.ts'
 
 const PADDED = 0x8
@@ -22,17 +23,20 @@ type Said =
 
 /** What the reader says after all frames, given in pieces of `size` bytes; acknowledgements in hex. */
 function read(frames: readonly Uint8Array[], size: number): Said {
-  const reader = callReader()
+  const reader = new CallReader()
   const bytes = Buffer.concat(frames)
   let replies = ''
   for (let at = 0; at < bytes.length; at += size) {
-    const reading: CallReading = reader(bytes.subarray(at, at + size))
+    const reading: CallReading = reader.read(octets(bytes.subarray(at, at + size)))
     if (reading.state === 'broken') return { broken: reading.reason }
     if (reading.state === 'answer') {
       const { fields, body } = reading.answer
-      return { fields: Object.fromEntries(fields), body: Buffer.from(body).toString('hex') }
+      return {
+        fields: Object.fromEntries(fields),
+        body: Buffer.from(body, 'latin1').toString('hex'),
+      }
     }
-    replies += Buffer.from(reading.reply).toString('hex')
+    replies += Buffer.from(reading.reply, 'latin1').toString('hex')
   }
   return { replies }
 }
@@ -276,7 +280,7 @@ describe('at the bounds', () => {
 })
 
 test('a call is a preface, settings without push, a head and one frame of data', () => {
-  const bytes = Buffer.from(callBytes({ ':path': '/a' }, message))
+  const bytes = Buffer.from(callBytes(octets(fields({ ':path': '/a' })), octets(message)))
   expect(bytes.toString('hex')).toBe(
     Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n').toString('hex') +
       hex(
