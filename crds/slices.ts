@@ -146,8 +146,8 @@ function sliceMetadata(cep: ClusterEndpoint, name: string): Metadata {
 
 function sliceEndpoint(apiVersion: SliceApiVersion, ip: string, ready: boolean): SliceEndpoint {
   // Where v1beta1 is all there is, `serving` is not yet known, or known and dropped.
-  const serving = apiVersion === 'discovery.k8s.io/v1' ? { serving: ready } : {}
-  return { addresses: [ip], conditions: { ready, ...serving } }
+  const isServingKnown = apiVersion === 'discovery.k8s.io/v1'
+  return { addresses: [ip], conditions: isServingKnown ? { ready, serving: ready } : { ready } }
 }
 
 const liveSliceSchema = v.pipe(
