@@ -4,7 +4,6 @@
 // test/FAULTS.md, "Pitfalls of FFI".
 
 import { dlopen, type Pointer, read } from 'bun:ffi'
-import { isIPv6 } from 'node:net'
 import { constants } from 'node:os'
 import type { Address } from './target.ts'
 
@@ -144,7 +143,9 @@ function wrap(c: ReturnType<typeof load>): Libc {
   const address = new Uint8Array(ADDRESS_BYTES.ipv6)
   const addressView = new DataView(address.buffer)
   const ip = new Uint8Array(16)
+  const ipv4 = ip.subarray(0, 4)
   const text = new Uint8Array(TEXT_BYTES)
+  const textRoom = text.subarray(0, TEXT_BYTES - 1)
   const encoder = new TextEncoder()
   const option = new Int32Array(2)
   const optionBytes = new Uint32Array(1)
@@ -158,7 +159,7 @@ function wrap(c: ReturnType<typeof load>): Libc {
 
   /** `text` as C reads it. */
   function nulTerminated(value: string): Uint8Array {
-    const { written } = encoder.encodeInto(value, text.subarray(0, TEXT_BYTES - 1))
+    const { written } = encoder.encodeInto(value, textRoom)
     text[written] = 0
     return text
   }
@@ -166,13 +167,14 @@ function wrap(c: ReturnType<typeof load>): Libc {
   /** Writes a sockaddr; returns its length, or an errno for what is no address. */
   function fill({ host, port }: Address): Result {
     const [literal = '', zone = ''] = host.split('%')
-    const family = isIPv6(literal) ? AF_INET6 : AF_INET
+    // What is no address is refused by inet_pton.
+    const family = literal.includes(':') ? AF_INET6 : AF_INET
     if (c.inet_pton(family, nulTerminated(literal), ip) !== 1) return -constants.errno.EINVAL
     addressView.setUint16(0, family, true)
     addressView.setUint16(2, port)
     address.fill(0, 4)
     if (family === AF_INET) {
-      address.set(ip.subarray(0, 4), 4)
+      address.set(ipv4, 4)
       return ADDRESS_BYTES.ipv4
     }
     address.set(ip, 8)
