@@ -55,18 +55,19 @@ type Pair = { readonly ip: string; readonly port: EndpointPort }
 
 /** Pairs as subsets: addresses that share the same set of ports share a subset; everything sorted. */
 function subsetsOf(pairs: readonly Pair[]): Subset[] {
-  const portsByIp = new Map<string, Map<string, EndpointPort>>()
+  const portsByIp = new Map<string, EndpointPort[]>()
   for (const { ip, port } of pairs) {
-    const ports = portsByIp.get(ip) ?? new Map<string, EndpointPort>()
-    portsByIp.set(ip, ports.set(portText(port), port))
+    const ports = portsByIp.get(ip)
+    if (ports) ports.push(port)
+    else portsByIp.set(ip, [port])
   }
   const subsets = new Map<string, { readonly ips: string[]; readonly ports: EndpointPort[] }>()
-  for (const [ip, portsByText] of portsByIp) {
-    for (const ports of withUniqueNames([...portsByText.values()].sort(byPort))) {
+  for (const [ip, all] of portsByIp) {
+    for (const ports of partsOf(all)) {
       const key = ports.map(portText).join()
-      const subset = subsets.get(key) ?? { ips: [], ports }
-      subset.ips.push(ip)
-      subsets.set(key, subset)
+      const subset = subsets.get(key)
+      if (subset) subset.ips.push(ip)
+      else subsets.set(key, { ips: [ip], ports })
     }
   }
   return [...subsets.keys()].sort().flatMap((key) => {
@@ -78,16 +79,19 @@ function subsetsOf(pairs: readonly Pair[]): Subset[] {
 }
 
 /**
- * `ports` of one address, parted so that no name occurs twice in a part: two instances on one machine
- * serve one Service port under two targetPorts.
+ * `ports` of one address, each once and sorted, parted so that no name occurs twice in a part: two
+ * instances on one machine serve one Service port under two targetPorts.
  *
  * Source: an EndpointSlice, into which each subset is mirrored, refuses two ports of one name, and
  * Endpoints refuse a second port in a subset without a name.
  */
-function withUniqueNames(ports: readonly EndpointPort[]): EndpointPort[][] {
+function partsOf(ports: EndpointPort[]): EndpointPort[][] {
+  // So it is with nearly every address of thousands.
+  if (ports.length === 1) return [ports]
+  const byText = new Map(ports.map((port) => [portText(port), port]))
   const parts: EndpointPort[][] = []
   const seen = new Map<string, number>()
-  for (const port of ports) {
+  for (const port of [...byText.values()].sort(byPort)) {
     const { name = '' } = port
     const index = seen.get(name) ?? 0
     seen.set(name, index + 1)
@@ -147,24 +151,19 @@ export function readSubsets(value: unknown): readonly LiveSubset[] {
 
 const liveEndpointsSchema = v.pipe(
   v.object({ metadata: liveMetadataSchema, subsets: subsetsSchema }),
-  v.transform(({ metadata, subsets }) => ({
-    metadata,
-    /** `ip protocol port` of every ready address: what is published now, whatever the port is called. */
-    published: new Set(
-      subsets.flatMap(({ addresses, ports }) =>
-        addresses.flatMap(({ ip }) => ports.map((port) => publishedKey(ip, port))),
-      ),
-    ),
-    /** The canonical text of the subsets, to compare by. */
-    text: subsetsText(
-      subsetsOf(
-        subsets.flatMap(({ addresses, ports }) =>
-          addresses.flatMap(({ ip }) => ports.map((port) => ({ ip, port }))),
-        ),
-      ),
-      subsets.flatMap(({ notReadyAddresses }) => notReadyAddresses).length,
-    ),
-  })),
+  v.transform(({ metadata, subsets }) => {
+    const ready = subsets.flatMap(({ addresses, ports }) =>
+      addresses.flatMap(({ ip }) => ports.map((port) => ({ ip, port }))),
+    )
+    const notReady = subsets.reduce((sum, each) => sum + each.notReadyAddresses.length, 0)
+    return {
+      metadata,
+      /** `ip protocol port` of every ready address: what is published now, whatever the port is called. */
+      published: new Set(ready.map(({ ip, port }) => publishedKey(ip, port))),
+      /** The canonical text of the subsets, to compare by. */
+      text: subsetsText(subsetsOf(ready), notReady),
+    }
+  }),
 )
 
 /** The part of live Endpoints that we look at. */

@@ -68,7 +68,7 @@ export function parseName(value: unknown): JudgedHost {
 
 /** The one form in which we compare addresses: IPv6 in lower case and shortest (RFC 5952), all else as it is. */
 export function canonicalAddress(address: string): string {
-  if (!isIPv6(address) || address.includes('%')) return address
+  if (!address.includes(':') || address.includes('%') || !isIPv6(address)) return address
   // The URL parser is the canonicaliser that is always there.
   return new URL(`http://[${address}]`).hostname.slice(1, -1)
 }

@@ -19,8 +19,8 @@ export function ownedKeys(
   path: readonly string[],
 ): string[] {
   const owned = entriesOf(managedFields).find((entry) => isApplyOf(entry, manager))
-  const fields = at(fieldsOf(owned), path)
-  return Object.keys(fields ?? {}).flatMap((key) => (key.startsWith('f:') ? [key.slice(2)] : []))
+  const keys = Object.keys(at(owned?.fieldsV1, path) ?? {})
+  return keys.filter((key) => key.startsWith('f:')).map((key) => key.slice(2))
 }
 
 /** Items under the list at `path` that anybody but `manager`'s apply owns, or nobody at all. */
@@ -31,7 +31,7 @@ export function foreignItems(
   itemKeys: readonly string[],
 ): string[] {
   const entries = entriesOf(managedFields)
-  const owners = (key: string) => entries.filter((entry) => at(fieldsOf(entry), [...path, key]))
+  const owners = (key: string) => entries.filter(({ fieldsV1 }) => at(fieldsV1, [...path, key]))
   return itemKeys.filter((key) => {
     const own = owners(key)
     return own.length === 0 || own.some((entry) => !isApplyOf(entry, manager))
@@ -88,9 +88,13 @@ function entriesOf(managedFields: readonly unknown[]): Entry[] {
 
 function isEntry(value: unknown): value is Entry {
   if (!isMap(value)) return false
-  return [value.manager, value.operation, value.subresource].every(
-    (text) => text === undefined || typeof text === 'string',
+  return (
+    isTextIfAny(value.manager) && isTextIfAny(value.operation) && isTextIfAny(value.subresource)
   )
+}
+
+function isTextIfAny(value: unknown): boolean {
+  return value === undefined || typeof value === 'string'
 }
 
 function isFields(value: unknown): value is Fields {
@@ -110,8 +114,14 @@ function fieldsOf(entry: Entry | undefined): Fields | undefined {
   return isFields(fields) ? fields : undefined
 }
 
-function at(fields: Fields | undefined, path: readonly string[]): Fields | undefined {
-  return path.reduce<Fields | undefined>((node, key) => node?.[key], fields)
+/** The node at `path` of what should be a tree of fields: only the way there is looked at. */
+function at(
+  fields: unknown,
+  path: readonly string[],
+): Readonly<Record<string, unknown>> | undefined {
+  let node = fields
+  for (const key of path) node = isMap(node) ? node[key] : undefined
+  return isMap(node) ? node : undefined
 }
 
 /** `fields` less the node at `path`; undefined when nothing is left. Emptied parents go too: `{}` would claim them. */

@@ -6,7 +6,7 @@ import type { ClusterEndpoint } from './clusterendpoint.ts'
 import { type Family, familyOf } from './families.ts'
 import { canonicalAddress } from './hosts.ts'
 import { desiredMetadata, liveMetadataSchema, type Metadata, metadataDrift } from './metadata.ts'
-import { type HostTarget, portLabel } from './targets.ts'
+import { type HostTarget, portLabel, type ServicePort } from './targets.ts'
 
 /** The label by which the Service of a slice is found, and the one that says who keeps the slice. */
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
@@ -41,6 +41,7 @@ export type JudgedTarget = { readonly target: HostTarget; readonly isHealthy: bo
 
 /** All hosts that share slices: one Service port, one port on the hosts, one family. */
 type Group = {
+  readonly servicePort: ServicePort
   readonly prefix: string
   readonly family: Family
   readonly port: SlicePort
@@ -80,22 +81,35 @@ export function ownerOfSlice(name: string): string {
 
 function groupsOf({ metadata }: ClusterEndpoint, hosts: readonly JudgedTarget[]): Group[] {
   const groups = new Map<string, Group>()
-  for (const { target, isHealthy } of hosts) {
-    const { host, port, servicePort } = target
+
+  function groupOf({ host, port, servicePort }: HostTarget): Group {
     const family = familyOf(host)
     // The dot parts `a` with a port `b-c` from `a-b` with a port `c`; 150 characters at most.
     const prefix = `${metadata.name}.${portLabel(servicePort)}-${port}-${family.toLowerCase()}-`
+    const known = groups.get(prefix)
+    if (known) return known
     const { name, protocol } = servicePort
-    const group = groups.get(prefix) ?? {
-      prefix,
-      family,
-      port: { name, protocol, port },
-      isHealthyBy: new Map<string, boolean>(),
-    }
-    group.isHealthyBy.set(host, isHealthy)
+    const isHealthyBy = new Map<string, boolean>()
+    const group = { servicePort, prefix, family, port: { name, protocol, port }, isHealthyBy }
     groups.set(prefix, group)
+    return group
+  }
+
+  let group: Group | undefined
+  for (const { target, isHealthy } of hosts) {
+    // Hosts of one group come one after another: what it is called is put together once.
+    if (!group || !isOf(group, target)) group = groupOf(target)
+    group.isHealthyBy.set(target.host, isHealthy)
   }
   return [...groups.values()].sort((a, b) => (a.prefix < b.prefix ? -1 : 1))
+}
+
+function isOf({ servicePort, port, family }: Group, target: HostTarget): boolean {
+  return (
+    servicePort === target.servicePort &&
+    port.port === target.port &&
+    family === familyOf(target.host)
+  )
 }
 
 function prefixOf(name: string): string {
@@ -107,6 +121,7 @@ function shared(
   addresses: readonly string[],
   standing: readonly LiveSlice[],
 ): [index: number, addresses: readonly string[]][] {
+  if (standing.length === 0 && addresses.length <= SLICE_ENDPOINTS_MAX) return [[0, addresses]]
   const homeless = new Set(addresses)
   const shares = new Map<number, string[]>()
   const byIndex = standing
@@ -146,8 +161,8 @@ function sliceMetadata(cep: ClusterEndpoint, name: string): Metadata {
 
 function sliceEndpoint(apiVersion: SliceApiVersion, ip: string, ready: boolean): SliceEndpoint {
   // Where v1beta1 is all there is, `serving` is not yet known, or known and dropped.
-  const serving = apiVersion === 'discovery.k8s.io/v1' ? { serving: ready } : {}
-  return { addresses: [ip], conditions: { ready, ...serving } }
+  const isServingKnown = apiVersion === 'discovery.k8s.io/v1'
+  return { addresses: [ip], conditions: isServingKnown ? { ready, serving: ready } : { ready } }
 }
 
 const liveSliceSchema = v.pipe(

@@ -68,9 +68,9 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
   const reach = createReach()
 
   async function send(request: ApiRequest, signal: AbortSignal, accept: string): Promise<Response> {
-    const { method, path, query = {}, body, channel = 'main' } = request
+    const { method, path, query, body, channel = 'main' } = request
     const { headers, tls } = await unlessAborted(config.credentials(), signal)
-    const url = `${config.server}${path}${queryText(query)}`
+    const url = `${config.server}${path}${query ? queryText(query) : ''}`
     const session = sessions[channel]
     // Only now: credentials can take a while.
     request.assertPermitted?.()
@@ -170,6 +170,8 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
 
 /** `promise`, or the reason of `signal` as soon as it aborts: a plugin for credentials may hang. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  // As good as always: what is known already needs no race.
+  if (Bun.peek.status(promise) === 'fulfilled') return await promise
   const aborted = Promise.withResolvers<never>()
   const onAbort = () => aborted.reject(signal.reason)
   if (signal.aborted) onAbort()
@@ -195,14 +197,15 @@ function isReset(error: NetworkError): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ConnectionClosed'
 }
 
-const statusSchema = v.object({
-  reason: v.optional(v.string(), ''),
-  message: v.optional(v.string(), ''),
-})
+const statusSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ reason: v.optional(v.string(), ''), message: v.optional(v.string(), '') }),
+)
 
 async function errorOf(response: Response): Promise<ApiError> {
-  const text = await beginningOf(response)
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), statusSchema), text)
+  const text = await (isShort(response) ? response.text().catch(() => '') : beginningOf(response))
+  const parsed = v.safeParse(statusSchema, text)
   const { reason, message } = parsed.success ? parsed.output : { reason: '', message: '' }
   const told = (message || `HTTP ${response.status}`).slice(0, ERROR_LENGTH_MAX)
   return new ApiError(
@@ -211,6 +214,12 @@ async function errorOf(response: Response): Promise<ApiError> {
     told,
     retryAfterMs(response.headers.get('retry-after')),
   )
+}
+
+/** Whether it says that it is: then it is read without a stream, which costs more than the answer. */
+function isShort({ headers }: Response): boolean {
+  const bytes = Number(headers.get('content-length') ?? Number.POSITIVE_INFINITY)
+  return bytes <= ERROR_BYTES_MAX && !headers.has('content-encoding')
 }
 
 /** What of the body fits; less if it breaks off. */

@@ -31,7 +31,7 @@ export function statusOfError(error: unknown): number {
 
 /** Whether answers with `status` only, to everything, mean that the API server does nothing for us. */
 export function isOutage(status: number): boolean {
-  return [401, 403, 429].includes(status) || status >= 500
+  return status === 401 || status === 403 || status === 429 || status >= 500
 }
 
 /** The text of anything that was thrown. */

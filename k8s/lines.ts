@@ -15,7 +15,9 @@ export async function* jsonLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
   for await (const chunk of chunks) {
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      const last = chunk.subarray(start, end)
+      // As watches mostly come. A newline at its end is nothing to JSON, a view of a piece is garbage.
+      const isAll = start === 0 && end > 0 && end === chunk.length - 1
+      const last = isAll ? chunk : chunk.subarray(start, end)
       const line = pieces.length === 0 ? last : Buffer.concat([...pieces, last])
       pieces = []
       bytes = 0

@@ -26,6 +26,8 @@ const DEBUG_VERBOSITY = 4
 const WAITING_MAX = 256 * 1024
 /** What can end a line or move a terminal's cursor. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/gu
+/** What reads as one word. */
+const WORD = /^[^\s"=\p{Cc}]+$/u
 
 export function createLog({ format, verbosity }: LogOptions, sink: LogSink = standardError()): Log {
   let dropped = 0
@@ -36,10 +38,10 @@ export function createLog({ format, verbosity }: LogOptions, sink: LogSink = sta
       dropped++
       return
     }
-    const lost = dropped === 0 ? {} : { dropped }
+    const all = dropped === 0 ? fields : { ...fields, dropped }
     dropped = 0
     const render = format === 'json' ? renderJson : renderText
-    const line = `${escaped(render(level, message, { ...fields, ...lost }))}\n`
+    const line = `${escaped(render(level, message, all))}\n`
     waiting += line.length
     // Counted here: the writableLength of Bun's standard error is always 0 (1.4.5).
     sink.write(line, () => {
@@ -73,15 +75,17 @@ function renderJson(level: Level, message: string, fields: Fields): string {
 }
 
 function renderText(level: Level, message: string, fields: Fields): string {
-  const text = Object.entries(fields).flatMap(([key, value]) =>
-    value === undefined ? [] : [`${key}=${quoted(String(value))}`],
-  )
-  return [new Date().toISOString(), level.toUpperCase().padEnd(5), message, ...text].join(' ')
+  let text = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}`
+  for (const key in fields) {
+    const value = fields[key]
+    if (value !== undefined) text += ` ${key}=${quoted(String(value))}`
+  }
+  return text
 }
 
-/** Quotes what would not read as one word. */
+/** In quotes unless it reads as one word. */
 function quoted(text: string): string {
-  return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : JSON.stringify(text)
+  return WORD.test(text) ? text : JSON.stringify(text)
 }
 
 /** One line, whatever others put into it; JSON stays the same JSON. */

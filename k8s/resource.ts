@@ -233,6 +233,8 @@ export class Resource {
   update(seen: Seen, live: PublishedAddresses | undefined): void {
     const isSameSpec = seen.metadata.generation === this.#seen.metadata.generation
     this.#seen = seen
+    // A watch has told of it by now: one copy of a status is enough.
+    if (!this.#isWrittenSince(seen)) this.#written = undefined
     // Until our first write, what stood when it was adopted stands: no watch by label tells of it.
     if (live || this.endpoints?.ok) this.#live = live
     if (!this.#isAdopted) return
@@ -260,10 +262,12 @@ export class Resource {
 
   /** The status that stands in the cluster: as a watch told, or as we wrote it since. */
   standingStatus(seen: Seen | undefined): Status | undefined {
-    const written = this.#written
-    if (!seen || !written) return (seen ?? written)?.status
-    const isSince = isNewer(written.resourceVersion, seen.metadata.resourceVersion)
-    return (isSince ? written : seen).status
+    return (seen && !this.#isWrittenSince(seen) ? seen : this.#written)?.status
+  }
+
+  /** Whether our last write of the status came after `seen`. */
+  #isWrittenSince({ metadata: { resourceVersion } }: Seen): boolean {
+    return this.#written !== undefined && isNewer(this.#written.resourceVersion, resourceVersion)
   }
 
   /** Hands out the transitions since the last time. */

@@ -44,11 +44,10 @@ export function countRequests(): RequestCounts {
   const counts = new Map<string, number>()
   return {
     onAnswer: (method, path, status) => {
-      const resource = resourceOf(path)
-      const labels = `${label('verb', method)},${label('resource', resource)},${label('code', String(status))}`
-      counts.set(labels, (counts.get(labels) ?? 0) + 1)
+      const key = `${method} ${resourceOf(path)} ${status}`
+      counts.set(key, (counts.get(key) ?? 0) + 1)
     },
-    samples: () => [...counts],
+    samples: () => [...counts].map(([key, count]) => [labelsOf(key), count] as const),
   }
 }
 
@@ -165,6 +164,11 @@ function scalar(
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6
+}
+
+function labelsOf(key: string): string {
+  const [verb = '', resource = '', code = ''] = key.split(' ')
+  return `${label('verb', verb)},${label('resource', resource)},${label('code', code)}`
 }
 
 /** `services` of `/api/v1/namespaces/x/services/y`, `clusterendpoints/status` of a status path. */
