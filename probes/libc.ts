@@ -137,7 +137,8 @@ function load() {
   }).symbols
 }
 
-// The buffers live as long as the program: the kernel never sees memory that can be collected.
+// The kernel never sees memory that can be collected: buffers live as long as the program, and a sockaddr as long
+// as the Address that it is connected to.
 function wrap(c: ReturnType<typeof load>): Libc {
   const errnoAt = c.__errno_location() as Pointer
   /** As sockaddrs: a target is connected to again and again. */
