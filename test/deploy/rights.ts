@@ -1,6 +1,7 @@
 // A short life of an operator in which it needs every right that it has.
 
 import { expect } from 'bun:test'
+import { SLICE_MANAGER, SLICE_MANAGER_LABEL } from '../../crds/slices.ts'
 import type { Backend } from '../backends/backend.ts'
 import { startTcp } from '../backends/tcp.ts'
 import type { ControlPlane } from '../controlplane/controlplane.ts'
@@ -73,7 +74,25 @@ const STEPS: readonly Step[] = [
       ])
     },
   },
+  // One of ours that was robbed of its label is no longer told of by a watch: it is looked at before it is put right.
+  {
+    act: async ({ api, place }) => {
+      const labels = { [SLICE_MANAGER_LABEL]: null }
+      await api.patch(place('endpointslices', await nameOfSlice(api, place)), {
+        metadata: { labels },
+      })
+    },
+    until: async ({ api, place }) => {
+      const slice = await api.get(place('endpointslices', await nameOfSlice(api, place)))
+      expect(slice?.metadata.labels[SLICE_MANAGER_LABEL]).toBe(SLICE_MANAGER)
+    },
+  },
 ]
+
+async function nameOfSlice(api: Api, place: Stage['place']): Promise<string> {
+  const { items } = await api.list(place('endpointslices'))
+  return items[0]?.metadata.name ?? ''
+}
 
 /**
  * Runs an operator through its life in `namespace`, which must be new. Resolves as soon as the API
