@@ -52,7 +52,7 @@ const COLLECT_MS = 10_000
 /**
  * The fourth tier pays for hot numeric loops, of which there are none here: off. The third waits until
  * the load is worth it: a call counts 15, so that at 1,000 attempts a second it comes after a quarter of a minute
- * and takes 10 us off each, at 10 a second after half an hour. The second waits for 1,300 calls in place of 33:
+ * and takes 10 us off each, at 10 a second after twenty minutes. The second waits for 1,300 calls in place of 33:
  * what only a start calls stays with the first. All of it measured with Bun 1.4.5 (test/bench/RESULTS.md).
  */
 export const SETTINGS = {

@@ -70,7 +70,7 @@ export function createWriter(client: ApiClient, { signal, mayWrite }: Permit): W
   }
 
   return {
-    apply: async (desired) => await apply(desired),
+    apply,
     create: async (desired) => {
       const metadata = { ...desired.metadata, resourceVersion: OF_NOTHING }
       try {

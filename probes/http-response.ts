@@ -57,7 +57,7 @@ export class ResponseReader {
         if (!text.startsWith(PREFIX) && !PREFIX.startsWith(text)) return BROKEN
         return this.#headBytes === HEAD_BYTES_MAX ? TOO_LARGE : READING
       }
-      const head = this.#parse(end === text.length ? text : text.slice(0, end))
+      const head = this.#parse(text.slice(0, end))
       if (!head) return BROKEN
       this.#text = text.slice(end)
       searched = 0

@@ -1,7 +1,7 @@
 // What was worked out lately, by the octets that it was worked out from. Hosts say the same thing at each
 // attempt: to look it up costs a tenth of reading it anew.
 
-import type { Octets } from './octets.ts'
+import { bytesOf, type Octets, octets } from './octets.ts'
 
 /** Entries that are kept at most. */
 export const ENTRIES_MAX = 128
@@ -12,19 +12,19 @@ export const OCTETS_MAX = 1024
 export class Recent<T> {
   readonly #known = new Map<Octets, T>()
 
-  get(octets: Octets): T | undefined {
-    return octets.length > OCTETS_MAX ? undefined : this.#known.get(octets)
+  get(text: Octets): T | undefined {
+    return text.length > OCTETS_MAX ? undefined : this.#known.get(text)
   }
 
   /** Forgets all others once there are too many: what is said again is soon back. */
-  keep(octets: Octets, value: T): void {
-    if (octets.length > OCTETS_MAX) return
+  keep(text: Octets, value: T): void {
+    if (text.length > OCTETS_MAX) return
     if (this.#known.size === ENTRIES_MAX) this.#known.clear()
-    this.#known.set(copyOf(octets), value)
+    this.#known.set(copyOf(text), value)
   }
 }
 
 /** A slice would keep all of the text that it was cut from. */
-function copyOf(octets: Octets): Octets {
-  return Buffer.from(octets, 'latin1').toString('latin1')
+function copyOf(text: Octets): Octets {
+  return octets(bytesOf(text))
 }
