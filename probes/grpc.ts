@@ -75,11 +75,7 @@ const messages = new WeakMap<GrpcProbe, Octets>()
 
 /** The same for all hosts of a port. */
 function messageOf(probe: GrpcProbe): Octets {
-  const known = messages.get(probe)
-  if (known !== undefined) return known
-  const message = checkRequest(probe.service)
-  messages.set(probe, message)
-  return message
+  return messages.getOrInsertComputed(probe, ({ service }) => checkRequest(service))
 }
 
 /** The status of the call is in the trailers, or in the head when there is no message. */

@@ -75,27 +75,24 @@ type Opening = { readonly way: Way; readonly request: Uint8Array | Refused }
 const asked = new WeakMap<HttpProbe, Asked>()
 
 function askedBy(probe: HttpProbe): Asked {
-  const known = asked.get(probe)
-  if (known) return known
-  const { headers } = probe
-  const template = requestTemplate({ path: pathOf(probe), headers, referer: undefined })
-  const first = { template, host: hostHeader(headers), openings: new WeakMap<Address, Opening>() }
-  asked.set(probe, first)
-  return first
+  return asked.getOrInsertComputed(probe, ({ headers }) => ({
+    template: requestTemplate({ path: pathOf(probe), headers, referer: undefined }),
+    host: hostHeader(headers),
+    openings: new WeakMap(),
+  }))
 }
 
 function openingOf(address: Address, probe: HttpProbe): Opening {
   const { openings, template } = askedBy(probe)
-  const known = openings.get(address)
-  if (known) return known
-  const { host, port, name } = address
-  const via = probe.scheme === 'https' ? 'tls' : 'tcp'
-  const opening = {
-    way: { host, port, via, ...(name !== undefined && { name }) },
+  return openings.getOrInsertComputed(address, ({ host, port, name }) => ({
+    way: {
+      host,
+      port,
+      via: probe.scheme === 'https' ? 'tls' : 'tcp',
+      ...(name !== undefined && { name }),
+    },
     request: 'refused' in template ? template : filledIn(template, hostOf(address, probe)),
-  } as const
-  openings.set(address, opening)
-  return opening
+  }))
 }
 
 function pathOf({ path }: HttpProbe): string {

@@ -24,12 +24,7 @@ const ways = new WeakMap<Address, Way>()
 
 /** The same each time: what it is to the kernel is then known. */
 function wayTo(address: Address): Way {
-  const known = ways.get(address)
-  if (known) return known
-  const { host, port } = address
-  const way = { host, port, via: 'udp' } as const
-  ways.set(address, way)
-  return way
+  return ways.getOrInsertComputed(address, ({ host, port }) => ({ host, port, via: 'udp' }))
 }
 
 /** The same where sockets of our own cannot be had. */
