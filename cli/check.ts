@@ -9,7 +9,7 @@ import type { Lookup } from '../dns/lookup.ts'
 import { answered, type Memory, NOTHING, resolutionOf } from '../dns/memory.ts'
 import { pause } from '../k8s/backoff.ts'
 import { clusterEndpointPath } from '../k8s/paths.ts'
-import { attempt } from '../probes/probers.ts'
+import { askOnce } from '../probes/probers.ts'
 import type { Outcome } from '../probes/target.ts'
 import { CLUSTER_FLAGS, clusterOf, nameOf } from './cluster.ts'
 import { type Flag, flagHelp, type ParsedFlags, parseFlags, UsageError } from './flags.ts'
@@ -179,7 +179,7 @@ async function probe(target: HostTarget, signal: AbortSignal): Promise<Finding> 
   const started = performance.now()
   const deadline = new AbortController()
   const timer = setTimeout(() => deadline.abort(), target.timeoutMs)
-  const said = await attempt(target, AbortSignal.any([signal, deadline.signal]))
+  const said = await askOnce(target, AbortSignal.any([signal, deadline.signal]))
   clearTimeout(timer)
   const isLate = deadline.signal.aborted
   const outcome: Outcome = isLate

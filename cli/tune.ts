@@ -4,10 +4,10 @@
  * How often a function runs before the third of JavaScriptCore's four tiers compiles it, times 15; its own
  * default is about 1,000.
  */
-const OPTIMIZE_AFTER = '200000'
+const OPTIMIZE_AFTER = '20000'
 
 /** Size of a function, in the engine's own count, above which the third tier leaves it alone; by itself 100,000. */
-const OPTIMIZE_MAX = '300'
+const OPTIMIZE_MAX = '1000'
 
 /** As OPTIMIZE_AFTER, for the second tier; its own default is 500. */
 const COMPILE_AFTER = '20000'
@@ -57,10 +57,12 @@ const COLLECT_MS = 10_000
  */
 export const SETTINGS = {
   BUN_GC_TIMER_INTERVAL: String(COLLECT_MS),
+  MIMALLOC_PURGE_HOLES_MIN_INTERVAL: String(COLLECT_MS),
   BUN_JSC_forceRAMSize: String(RAM_BYTES),
   BUN_JSC_gcMaxHeapSize: String(GARBAGE_BYTES),
   BUN_JSC_minEdenToOldGenerationRatio: FREE_SHARE_MIN,
   BUN_JSC_useFTLJIT: '0',
+  BUN_JSC_useWarmUpMarkedBlocks: '0',
   BUN_JSC_thresholdForJITAfterWarmUp: COMPILE_AFTER,
   BUN_JSC_thresholdForJITSoon: COMPILE_AFTER,
   BUN_JSC_thresholdForOptimizeAfterWarmUp: OPTIMIZE_AFTER,

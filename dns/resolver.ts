@@ -1,7 +1,7 @@
 // Asks for names again and again: when their TTL ends, sooner while all their addresses are out. One
 // timer for all names; a bound on look-ups at once, so that no number of names delays a probe.
 
-import { Wheel } from '../probes/wheel.ts'
+import { type Slotted, Wheel } from '../probes/wheel.ts'
 import type { Answer, Lookup } from './lookup.ts'
 
 /** A name under watch by one listener. */
@@ -46,7 +46,7 @@ const PER_SECOND_MAX = 500
 const TICK_MS = 100
 const HORIZON_MS = 60_000
 
-type Name = {
+type Name = Slotted & {
   readonly name: string
   readonly listeners: Map<object, { onAnswer: (answer: Answer) => void; isUrgent: boolean }>
   answer: Answer | undefined
@@ -54,7 +54,6 @@ type Name = {
   freshUntilMs: number
   isFailing: boolean
   isBusy: boolean
-  slot: number | undefined
 }
 
 /** Look-ups that may begin at one moment. */
@@ -152,6 +151,7 @@ export function createResolver(lookup: Lookup): Resolver {
       isFailing: false,
       isBusy: false,
       slot: undefined,
+      place: -1,
     }
     names.set(name, made)
     schedule(made, performance.now())

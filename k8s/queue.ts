@@ -65,6 +65,7 @@ export function createWorkQueue({ work, concurrency }: WorkQueueOptions): WorkQu
     const entry = entries.get(key) ?? {
       key,
       slot: undefined,
+      place: -1,
       dueMs,
       isReady: false,
       isRunning: false,

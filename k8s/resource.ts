@@ -353,8 +353,11 @@ export class Resource {
     const { namespace, name } = this.metadata
     const { health, isTold } = this.#firstHealth(target)
     const id = `${namespace}/${name}/${target.key}`
-    const check = this.#options.scheduler.start(id, target, health, this.#onOutcome)
-    this.#hosts.set(target.key, { target, check, counters: undefined })
+    const check = this.#options.scheduler.start(id, target, health, (_, attempt, before) =>
+      this.#hear(made, attempt, before),
+    )
+    const made: Host = { target, check, counters: undefined }
+    this.#hosts.set(target.key, made)
     if (target.probe) this.#awaiting.set(check, isTold)
   }
 
@@ -374,10 +377,8 @@ export class Resource {
     return { health: seed(isWell ? 'healthy' : 'unhealthy', sinceMs, reason), isTold: isKnown }
   }
 
-  readonly #onOutcome: Check['onOutcome'] = (check, attempt, before) => {
-    const host = this.#hosts.get(check.target.key)
-    if (!host || host.check !== check) return
-    const { target } = host
+  #hear(host: Host, attempt: Attempt, before: Health): void {
+    const { target, check } = host
     host.counters ??= this.#series.of(target)
     countAttempt(host.counters, attempt)
     this.#options.onAttempt(target, attempt)

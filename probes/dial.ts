@@ -1,84 +1,100 @@
 // The life of one attempt's connection: whatever ends it, the socket is freed and one value comes out.
 
 import { dial, type Line, type Way, type Wire } from './dialers.ts'
-import { type Address, type AttemptSignal, failed, type Outcome, unknown } from './target.ts'
+import type { Octets } from './octets.ts'
+import { type Address, failed, type Outcome, type Tell, type Underway, unknown } from './target.ts'
 
-/** What an attempt does on its connection, until it ends it by the `done` that `converse` gave. */
-export type Talk = {
+/** What is said on a connection, and what to make of the answers, until `call` is ended with a value. */
+export type Talk<T> = {
   /** The connection stands, TLS included. */
-  readonly onOpen: (wire: Wire) => void
-  readonly onData?: (chunk: Buffer, wire: Wire) => void
-  /** It was closed or has broken. That is what the attempt ends with, unless this calls `done`. */
-  readonly onBreak?: () => void
+  onOpen(call: Call<T>): void
+  onData(part: Octets, call: Call<T>): void
+  /** It was closed or has broken. That is what the call ends with, unless this ends it. */
+  onBreak?(call: Call<T>): void
 }
 
-/** Ends the attempt with a value; only the first counts. */
-export type Done<T> = (value: T | Outcome) => void
+/** A connection as the talk on it sees it. */
+export type Call<T> = {
+  say(bytes: Uint8Array): void
+  /** Frees the socket; only the first value counts. */
+  end(value: T | Outcome): void
+}
 
 /**
- * Runs `talk` on a connection of the attempt's own. The first call of `done` settles the attempt; an
- * abort, an error or a close of the socket does so in its place. The socket is freed before the promise
- * resolves: with FIN when all that came was read, and at once when it is still connecting. Never rejects.
+ * Runs `talk` on a connection of the attempt's own, and tells what it was ended with: by the talk, or else by
+ * an error, a close of the socket or a cancel. The socket is freed before that: with FIN when all that came
+ * was read, and at once when it is still connecting.
  */
-export function converse<T>(
-  way: Way,
-  signal: AttemptSignal,
-  talk: (done: Done<T>) => Talk,
-): Promise<T | Outcome> {
-  if (signal.aborted) return Promise.resolve(ABORTED)
-  return new Promise((resolve) => {
-    new Conversation(signal, resolve).begin(way, talk)
-  })
+export function converse<T>(way: Way, talk: Talk<T>, tell: Tell<T | Outcome>): Underway {
+  return new Conversation(talk, tell).begin(way)
 }
 
-const ABORTED = unknown('aborted')
+const CANCELLED = unknown('aborted')
 const CLOSED = failed('connection closed before the response')
 
-class Conversation<T> implements Line {
-  readonly #signal: AttemptSignal
-  readonly #resolve: (value: T | Outcome | Promise<Outcome>) => void
-  readonly #abort = () => this.#end(ABORTED)
-  #talk: Talk | undefined
+class Conversation<T> implements Line, Call<T>, Underway {
+  readonly #talk: Talk<T>
+  readonly #tell: Tell<T | Outcome>
   #wire: Wire | undefined
   #isOver = false
 
-  constructor(signal: AttemptSignal, resolve: (value: T | Outcome | Promise<Outcome>) => void) {
-    this.#signal = signal
-    this.#resolve = resolve
+  constructor(talk: Talk<T>, tell: Tell<T | Outcome>) {
+    this.#talk = talk
+    this.#tell = tell
   }
 
-  begin(way: Way, talk: (done: Done<T>) => Talk): void {
-    this.#talk = talk((value) => this.#end(value))
+  begin(way: Way): this {
     this.#wire = dial(way, this)
-    this.#signal.addEventListener('abort', this.#abort)
+    return this
   }
 
-  onOpen(wire: Wire): void {
-    if (!this.#isOver) this.#talk?.onOpen(wire)
+  onOpen(): void {
+    if (this.#isOver) return
+    try {
+      this.#talk.onOpen(this)
+    } catch (error) {
+      this.#end(Promise.reject(error))
+    }
   }
 
-  onData(chunk: Buffer, wire: Wire): void {
-    if (!this.#isOver) this.#talk?.onData?.(chunk, wire)
+  onData(part: Octets): void {
+    if (this.#isOver) return
+    try {
+      this.#talk.onData(part, this)
+    } catch (error) {
+      this.#end(Promise.reject(error))
+    }
   }
 
   onFail(why: () => Outcome | Promise<Outcome>): void {
     if (this.#isOver) return
-    this.#talk?.onBreak?.()
+    this.#talk.onBreak?.(this)
     if (!this.#isOver) this.#end(why())
   }
 
   onClose(): void {
     if (this.#isOver) return
-    this.#talk?.onBreak?.()
+    this.#talk.onBreak?.(this)
     this.#end(CLOSED)
+  }
+
+  say(bytes: Uint8Array): void {
+    this.#wire?.write(bytes)
+  }
+
+  end(value: T | Outcome): void {
+    this.#end(value)
+  }
+
+  cancel(): void {
+    this.#end(CANCELLED)
   }
 
   #end(value: T | Outcome | Promise<Outcome>): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#signal.removeEventListener('abort', this.#abort)
     this.#wire?.free()
-    this.#resolve(value)
+    this.#tell(value)
   }
 }
 

@@ -5,6 +5,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import {
   AGAIN,
+  type Destination,
   EVENT,
   errnoName,
   IN_PROGRESS,
@@ -14,11 +15,17 @@ import {
   type Result,
 } from './libc.ts'
 import { connectFailure, kernelFailure, transferFailure } from './local.ts'
+import { type Octets, octets } from './octets.ts'
 import { Poller } from './poller.ts'
 import type { Address, Outcome } from './target.ts'
 
 /** Where to connect, and how. */
-export type Way = Address & { readonly via?: 'tcp' | 'tls' | 'udp' }
+export type Way = Destination & { readonly via: 'tcp' | 'tls' | 'udp' }
+
+/** Made once for all connections that go there: what is found out about it is kept with it. */
+export function wayTo({ host, port, name }: Address, via: Way['via']): Way {
+  return { host, port, via, sockaddr: undefined, ...(name !== undefined && { name }) }
+}
 
 /** A connection, from the moment that it is dialled. */
 export type Wire = {
@@ -31,9 +38,8 @@ export type Wire = {
 /** What is told of a wire. */
 export type Line = {
   /** It is connected, TLS included. */
-  onOpen(wire: Wire): void
-  /** `chunk` is the line's own. */
-  onData(chunk: Buffer, wire: Wire): void
+  onOpen(): void
+  onData(part: Octets): void
   /** It could not be connected, or has broken; `why` is what that says of the host. */
   onFail(why: () => Outcome | Promise<Outcome>): void
   onClose(): void
@@ -132,15 +138,13 @@ class OwnWire implements Wire {
   #open(): void {
     if (this.#fd < 0 || this.#isOpen) return
     this.#isOpen = true
-    this.#line.onOpen(this)
+    this.#line.onOpen()
   }
 
   #read(): void {
     const result = this.#libc.receive(this.#fd, read)
     if (result > 0 || (result === 0 && this.#isDatagram)) {
-      const chunk = Buffer.allocUnsafe(result)
-      read.copy(chunk, 0, 0, result)
-      this.#line.onData(chunk, this)
+      this.#line.onData(read.toString('latin1', 0, result))
     } else if (result === 0) {
       this.#line.onClose()
     } else if (result !== AGAIN) {
@@ -193,8 +197,8 @@ const dialOverNode: Dialer = (way, line) => {
   socket.on('connect', () => {
     isConnected = true
   })
-  socket.on(way.via === 'tls' ? 'secureConnect' : 'connect', () => line.onOpen(wire))
-  socket.on('data', (chunk: Buffer) => line.onData(chunk, wire))
+  socket.on(way.via === 'tls' ? 'secureConnect' : 'connect', () => line.onOpen())
+  socket.on('data', (chunk: Buffer) => line.onData(octets(chunk)))
   // Stays for the life of the socket: an error that comes after the end is nobody's news.
   socket.on('error', (error) =>
     line.onFail(() => (isConnected ? transferFailure('read', error) : connectFailure(error, way))),

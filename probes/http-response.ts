@@ -1,5 +1,7 @@
 // Reads the head of an HTTP/1.x answer as it arrives, and then notices when the body is over. Pure.
 
+import type { Octets } from './octets.ts'
+
 /** What of an answer decides: the status, and where a redirect leads. */
 export type ResponseHead = {
   readonly status: number
@@ -32,23 +34,23 @@ const READING: Reading = { state: 'head' }
 const BROKEN: Reading = { state: 'broken', reason: 'malformed HTTP response' }
 const TOO_LARGE: Reading = { state: 'broken', reason: 'response header too large' }
 
-/** Reads one answer: give it each chunk once, in order. Holds at most a head and 5 bytes more. */
+/** Reads one answer: give it each part once, in order. Holds at most a head and 5 bytes more. */
 export class ResponseReader {
-  #text = ''
+  #text: Octets = ''
   #headBytes = 0
   #head: ResponseHead | undefined
   /** Bytes of the body that are still waited for. */
   #bodyLeft = 0
   #isChunked = false
   /** The last bytes of a body in chunks. */
-  #tail = ''
+  #tail: Octets = ''
 
-  read(chunk: Buffer): Reading {
-    if (this.#head) return this.#readBody(chunk, 0, this.#head)
-    const taken = Math.min(chunk.length, HEAD_BYTES_MAX - this.#headBytes)
-    // The end of a head can lie across chunks.
+  read(part: Octets): Reading {
+    if (this.#head) return this.#readBody(part, 0, this.#head)
+    const taken = Math.min(part.length, HEAD_BYTES_MAX - this.#headBytes)
+    // The end of a head can lie across parts.
     let searched = Math.max(0, this.#text.length - 3)
-    this.#text += chunk.toString('latin1', 0, taken)
+    this.#text += part.slice(0, taken)
     this.#headBytes += taken
     for (;;) {
       const text = this.#text
@@ -65,7 +67,7 @@ export class ResponseReader {
       const body = taken - this.#text.length
       this.#text = ''
       this.#head = head
-      return this.#readBody(chunk, body, head)
+      return this.#readBody(part, body, head)
     }
   }
 
@@ -92,10 +94,10 @@ export class ResponseReader {
   }
 
   /** Says when there is no more to read of a body, or no more wanted. */
-  #readBody(chunk: Buffer, from: number, head: ResponseHead): Reading {
-    this.#bodyLeft -= chunk.length - from
+  #readBody(part: Octets, from: number, head: ResponseHead): Reading {
+    this.#bodyLeft -= part.length - from
     if (this.#isChunked) {
-      const last = chunk.toString('latin1', Math.max(from, chunk.length - CHUNKED_END.length))
+      const last = part.slice(Math.max(from, part.length - CHUNKED_END.length))
       this.#tail = (this.#tail + last).slice(-CHUNKED_END.length)
     }
     const isOver = this.#bodyLeft <= 0 || this.#tail === CHUNKED_END

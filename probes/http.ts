@@ -2,8 +2,8 @@
 // fetch has one process-wide cap of 256 requests (hung hosts would delay the lease), cannot leave out
 // User-Agent, joins repeated headers, and decompresses unless told not to.
 
-import { authority, converse } from './dial.ts'
-import type { Way } from './dialers.ts'
+import { authority, type Call, converse, type Talk } from './dial.ts'
+import { type Way, wayTo } from './dialers.ts'
 import {
   filledIn,
   hostHeader,
@@ -13,14 +13,18 @@ import {
   type Template,
 } from './http-request.ts'
 import { type ResponseHead, ResponseReader } from './http-response.ts'
+import type { Octets } from './octets.ts'
 import {
   type Address,
-  type AttemptSignal,
+  type Ask,
   failed,
   type Outcome,
   ok,
   type Probe,
   type Prober,
+  type Tell,
+  toldSoon,
+  type Underway,
 } from './target.ts'
 
 type HttpProbe = Extract<Probe, { kind: 'http' }>
@@ -53,24 +57,25 @@ const DRAIN_MS = 50
  * connection. Differs in two things: HTTP/1.1 only, and a body that breaks off changes nothing.
  * Source: Kubernetes pkg/probe/http; Go net/http Client.do.
  */
-export const probeHttp: Prober<HttpProbe> = (address, probe, signal) => {
-  const { way, request } = openingOf(address, probe)
-  if ('refused' in request) return Promise.resolve(failed(request.refused))
-  return exchange(way, request, signal).then((answer) => {
-    if ('result' in answer) return answer
-    return leadsOn(answer) ? follow(answer, address, probe, signal) : verdict(answer)
-  })
+export const probeHttp: Prober<HttpProbe> = (address, probe) => {
+  const { template } = askedBy(probe)
+  if ('refused' in template) return refusing(template)
+  const request = filledIn(template, hostOf(address, probe))
+  if ('refused' in request) return refusing(request)
+  const way = wayTo(address, viaOf(probe.scheme))
+  return (tell) => new Visit(address, probe, tell).ask(way, request)
+}
+
+function refusing({ refused }: Refused): Ask {
+  return (tell) => toldSoon(failed(refused), tell)
+}
+
+function viaOf(scheme: HttpProbe['scheme']): Way['via'] {
+  return scheme === 'https' ? 'tls' : 'tcp'
 }
 
 /** What all hosts of a port are asked alike: the request, and the Host that the spec gives if it does. */
-type Asked = {
-  readonly template: Template | Refused
-  readonly host: string | undefined
-  /** How an attempt begins, by target: the same each time. */
-  readonly openings: WeakMap<Address, Opening>
-}
-
-type Opening = { readonly way: Way; readonly request: Uint8Array | Refused }
+type Asked = { readonly template: Template | Refused; readonly host: string | undefined }
 
 const asked = new WeakMap<HttpProbe, Asked>()
 
@@ -78,20 +83,6 @@ function askedBy(probe: HttpProbe): Asked {
   return asked.getOrInsertComputed(probe, ({ headers }) => ({
     template: requestTemplate({ path: pathOf(probe), headers, referer: undefined }),
     host: hostHeader(headers),
-    openings: new WeakMap(),
-  }))
-}
-
-function openingOf(address: Address, probe: HttpProbe): Opening {
-  const { openings, template } = askedBy(probe)
-  return openings.getOrInsertComputed(address, ({ host, port, name }) => ({
-    way: {
-      host,
-      port,
-      via: probe.scheme === 'https' ? 'tls' : 'tcp',
-      ...(name !== undefined && { name }),
-    },
-    request: 'refused' in template ? template : filledIn(template, hostOf(address, probe)),
   }))
 }
 
@@ -116,32 +107,72 @@ function verdict({ status }: ResponseHead): Outcome {
   return status >= 200 && status < 400 ? ok : failed(`HTTP ${status}`)
 }
 
-/** Goes where the first answer leads to. */
-async function follow(
-  first: Redirect,
-  address: Address,
-  probe: HttpProbe,
-  signal: AttemptSignal,
-): Promise<Outcome> {
-  let { location } = first
-  const path = pathOf(probe)
-  const start = new URL(`${probe.scheme}://${authority(address)}${path}`)
-  let hop: Hop = { url: start, path, host: hostOf(address, probe), referer: undefined }
-  for (let requests = 1; ; requests += 1) {
-    const url = URL.parse(location, hop.url.href)
+/** One attempt: a request, and those that redirects lead to, one after another. */
+class Visit implements Underway {
+  readonly #address: Address
+  readonly #probe: HttpProbe
+  readonly #tell: Tell
+  #requests = 0
+  /** Undefined for the first, which needs none. */
+  #hop: Hop | undefined
+  #exchange: Underway | undefined
+
+  constructor(address: Address, probe: HttpProbe, tell: Tell) {
+    this.#address = address
+    this.#probe = probe
+    this.#tell = tell
+  }
+
+  ask(way: Way, request: Uint8Array): this {
+    this.#requests++
+    this.#exchange = converse(way, new Get(request), (answer) => this.#hear(answer))
+    return this
+  }
+
+  cancel(): void {
+    this.#exchange?.cancel()
+  }
+
+  #hear(answer: ResponseHead | Outcome | Promise<Outcome>): void {
+    if (answer instanceof Promise || 'result' in answer) this.#tell(answer)
+    else if (leadsOn(answer)) this.#follow(answer.location)
+    else this.#tell(verdict(answer))
+  }
+
+  /** What is broken in us is told, too. */
+  #follow(location: string): void {
+    let said: Outcome | Promise<Outcome> | undefined
+    try {
+      said = this.#goOn(location)
+    } catch (error) {
+      said = Promise.reject(error)
+    }
+    if (said) this.#tell(said)
+  }
+
+  /** Asks where `location` leads to, unless the visit is over with it. */
+  #goOn(location: string): Outcome | undefined {
+    const address = this.#address
+    const from = this.#hop ?? firstHop(address, this.#probe)
+    const url = URL.parse(location, from.url.href)
     if (url === null) return failed('malformed Location in a redirect')
-    if (url.hostname !== hop.url.hostname) return ok
-    if (requests === REQUESTS_MAX) return failed(`stopped after ${REQUESTS_MAX} redirects`)
+    if (url.hostname !== from.url.hostname) return ok
+    if (this.#requests === REQUESTS_MAX) return failed(`stopped after ${REQUESTS_MAX} redirects`)
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       return failed('redirect to an unsupported scheme')
-    hop = nextHop(hop, url, location)
-    const request = requestBytes({ ...hop, headers: probe.headers })
+    const hop = nextHop(from, url, location)
+    const request = requestBytes({ ...hop, headers: this.#probe.headers })
     if ('refused' in request) return failed(request.refused)
-    const answer = await exchange(wayTo(address, hop.url), request, signal)
-    if ('result' in answer) return answer
-    if (!leadsOn(answer)) return verdict(answer)
-    location = answer.location
+    this.#hop = hop
+    this.ask(redirectedWay(address, url), request)
+    return undefined
   }
+}
+
+function firstHop(address: Address, probe: HttpProbe): Hop {
+  const path = pathOf(probe)
+  const url = new URL(`${probe.scheme}://${authority(address)}${path}`)
+  return { url, path, host: hostOf(address, probe), referer: undefined }
 }
 
 /** A Host header of the spec outlives relative redirects only; https does not tell http where it was. */
@@ -159,37 +190,44 @@ function nextHop(from: Hop, url: URL, location: string): Hop {
   }
 }
 
-function wayTo({ host, name }: Address, url: URL): Way {
+/** To the target's own host, whatever the URL says. */
+function redirectedWay(address: Address, url: URL): Way {
   const isTls = url.protocol === 'https:'
   const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port)
-  return { host, port, via: isTls ? 'tls' : 'tcp', ...(name !== undefined && { name }) }
+  return wayTo({ ...address, port }, viaOf(isTls ? 'https' : 'http'))
 }
 
-/** Sends one GET on a connection of its own and resolves to the head of the answer. */
-function exchange(
-  way: Way,
-  request: Uint8Array,
-  signal: AttemptSignal,
-): Promise<ResponseHead | Outcome> {
-  const reader = new ResponseReader()
-  return converse<ResponseHead>(way, signal, (done) => {
-    let head: ResponseHead | undefined
-    let drain: ReturnType<typeof setTimeout> | undefined
-    const over = () => {
-      clearTimeout(drain)
-      if (head !== undefined) done(head)
+/** One GET; ends with the head of its answer. */
+class Get implements Talk<ResponseHead> {
+  readonly #request: Uint8Array
+  readonly #reader = new ResponseReader()
+  #head: ResponseHead | undefined
+  #drain: ReturnType<typeof setTimeout> | undefined
+
+  constructor(request: Uint8Array) {
+    this.#request = request
+  }
+
+  onOpen(call: Call<ResponseHead>): void {
+    call.say(this.#request)
+  }
+
+  onData(part: Octets, call: Call<ResponseHead>): void {
+    const reading = this.#reader.read(part)
+    if (reading.state === 'head') return
+    if (reading.state === 'broken') {
+      call.end(failed(reading.reason))
+      return
     }
-    return {
-      onOpen: (wire) => wire.write(request),
-      onData: (chunk) => {
-        const reading = reader.read(chunk)
-        if (reading.state === 'broken') return done(failed(reading.reason))
-        if (reading.state === 'head') return
-        if (head === undefined && reading.state === 'body') drain = setTimeout(over, DRAIN_MS)
-        head = reading.head
-        if (reading.state === 'end') over()
-      },
-      onBreak: over,
-    }
-  })
+    if (this.#head === undefined && reading.state === 'body')
+      this.#drain = setTimeout(() => this.onBreak(call), DRAIN_MS)
+    this.#head = reading.head
+    if (reading.state === 'end') this.onBreak(call)
+  }
+
+  /** No more of a body will come, or is waited for. */
+  onBreak(call: Call<ResponseHead>): void {
+    clearTimeout(this.#drain)
+    if (this.#head !== undefined) call.end(this.#head)
+  }
 }

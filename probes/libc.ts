@@ -14,7 +14,7 @@ export type Libc = {
   /** A socket that never blocks and that no child inherits; a datagram's is told what the network says. */
   readonly socket: (type: 'stream' | 'datagram', host: string) => Result
   /** -EINPROGRESS for a connection that is on its way. */
-  readonly connect: (fd: number, to: Address) => Result
+  readonly connect: (fd: number, to: Destination) => Result
   /** Bytes that were taken; -EAGAIN when there is no room. */
   readonly send: (fd: number, bytes: Uint8Array) => Result
   /** Bytes of `into` that were filled; 0 at the end of a stream, -EAGAIN when there is nothing yet. */
@@ -28,6 +28,9 @@ export type Libc = {
   /** Hands out what is ready now, without waiting; returns how many there were, at most EVENTS_MAX. */
   readonly ready: (epoll: number, tell: (id: number, events: number) => void) => Result
 }
+
+/** A host and port, and what they are to the kernel once somebody has connected there. */
+export type Destination = Address & { sockaddr?: Uint8Array | undefined }
 
 /** What to report of a descriptor, and the number to report it under: below 2^32. */
 export type Watch = { readonly id: number; readonly events: number }
@@ -137,12 +140,10 @@ function load() {
   }).symbols
 }
 
-// The kernel never sees memory that can be collected: buffers live as long as the program, and a sockaddr as long
-// as the Address that it is connected to.
+// The kernel never sees memory that can be collected: buffers live as long as the program, and a sockaddr for
+// the call that it is given to.
 function wrap(c: ReturnType<typeof load>): Libc {
   const errnoAt = c.__errno_location() as Pointer
-  /** As sockaddrs: a target is connected to again and again. */
-  const known = new WeakMap<Address, Uint8Array>()
   const ip = new Uint8Array(16)
   const text = new Uint8Array(TEXT_BYTES)
   const encoder = new TextEncoder()
@@ -167,9 +168,8 @@ function wrap(c: ReturnType<typeof load>): Libc {
    * The address as a sockaddr; undefined for what is none. Without a DataView where it can be had: small
    * arrays that have a buffer of their own take five times the memory.
    */
-  function sockaddr(to: Address): Uint8Array | undefined {
-    const made = known.get(to)
-    if (made) return made
+  function sockaddr(to: Destination): Uint8Array | undefined {
+    if (to.sockaddr) return to.sockaddr
     const [literal = '', zone = ''] = to.host.split('%')
     // What is no address is refused by inet_pton.
     const family = literal.includes(':') ? AF_INET6 : AF_INET
@@ -180,7 +180,7 @@ function wrap(c: ReturnType<typeof load>): Libc {
     else bytes.set(ip, 8)
     // An interface can come back under another number.
     if (zone) new DataView(bytes.buffer).setUint32(24, scopeOf(zone), true)
-    else known.set(to, bytes)
+    else to.sockaddr = bytes
     return bytes
   }
 

@@ -26,6 +26,7 @@ export class Poller {
   #timer: ReturnType<typeof setTimeout> | undefined
   #pauseMs = SOON_MS
   #isLookDue = false
+  #isLooking = false
 
   constructor(libc: Libc) {
     this.#libc = libc
@@ -55,9 +56,9 @@ export class Poller {
     this.#polled.delete(id)
   }
 
-  /** Tells of all that is ready by now. */
+  /** Tells of all that is ready by now; not of what a look under way tells anyhow. */
   look(): void {
-    if (this.#polled.size > 0) this.#look()
+    if (this.#polled.size > 0 && !this.#isLooking) this.#look()
   }
 
   /**
@@ -75,6 +76,7 @@ export class Poller {
   }
 
   #look(): void {
+    this.#isLooking = true
     let told = 0
     let count = EVENTS_MAX
     for (let round = 0; count === EVENTS_MAX && round < ROUNDS_MAX; round++) {
@@ -83,6 +85,7 @@ export class Poller {
       })
       told += count
     }
+    this.#isLooking = false
     if (told > 0) this.#pauseMs = SOON_MS
     clearTimeout(this.#timer)
     if (count === EVENTS_MAX) this.#lookSoon()

@@ -4,13 +4,15 @@ import { probeGrpc } from './grpc.ts'
 import { probeHttp } from './http.ts'
 import {
   type Address,
-  type AttemptSignal,
+  type Ask,
   type Outcome,
   ok,
   type Probe,
   type ProbeKind,
   type Prober,
   type Target,
+  toldSoon,
+  unknown,
 } from './target.ts'
 import { probeTcp } from './tcp.ts'
 import { probeUdp } from './udp.ts'
@@ -26,18 +28,30 @@ export const probers: { readonly [K in ProbeKind]: Prober<ProbeOfKind[K]> } = {
 }
 
 /**
- * One attempt on a target. The deadline is the caller's: abort `signal` and ignore what comes. Never
- * rejects for what the target did. A target without a probe is `ok` without being asked.
+ * How a target is asked. The deadline is the caller's: cancel what is under way and ignore what comes. One
+ * without a probe is `ok` without being asked.
  */
-export function attempt(target: Target, signal: AttemptSignal): Promise<Outcome> {
-  if (target.probe === undefined) return Promise.resolve(ok)
-  return run(target, target.probe, signal)
+export function askerOf(target: Target): Ask {
+  return target.probe ? ofKind(target, target.probe) : (tell) => toldSoon(ok, tell)
 }
 
-function run<K extends ProbeKind>(
+function ofKind<K extends ProbeKind>(
   address: Address,
   probe: ProbeOfKind[K] & { readonly kind: K },
-  signal: AttemptSignal,
-): Promise<Outcome> {
-  return probers[probe.kind](address, probe, signal)
+): Ask {
+  return probers[probe.kind](address, probe)
+}
+
+/** One attempt, for those who make one at a time; `signal` ends it before its time. */
+export async function askOnce(target: Target, signal: AbortSignal): Promise<Outcome> {
+  if (signal.aborted) return unknown('aborted')
+  const { promise, resolve } = Promise.withResolvers<Outcome>()
+  const underway = askerOf(target)(resolve)
+  const cancel = () => underway.cancel()
+  signal.addEventListener('abort', cancel)
+  try {
+    return await promise
+  } finally {
+    signal.removeEventListener('abort', cancel)
+  }
 }

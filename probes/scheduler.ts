@@ -1,23 +1,24 @@
 // The tick scheduler: one timer for all targets. It decides when to attempt, bounds how many attempts
 // run at once, ends those that are late, and distrusts what happened while the process stood still.
 
-import { Abortion } from './abortion.ts'
+import { type Placed, putIn, takeOut } from './bag.ts'
 import { Fifo } from './fifo.ts'
 import { type Health, isInDoubt, observe, seed } from './health.ts'
 import { dueAfterStallMs, nextDueMs, phaseOf } from './schedule.ts'
-import { type AttemptSignal, failed, type Outcome, type Target, unknown } from './target.ts'
-import { Wheel } from './wheel.ts'
+import { type Ask, failed, type Outcome, type Target, type Underway, unknown } from './target.ts'
+import { type Slotted, Wheel } from './wheel.ts'
 
 /** One target under watch. Read it freely; only the scheduler writes it. */
-export type Check = {
+export type Check = Slotted & {
   readonly id: string
   readonly phase: number
   target: Target
+  /** How `target` is asked; undefined until it is for the first time. */
+  ask: Ask | undefined
   health: Health
   /** Set while an attempt runs or waits for its turn: never two at once on one target. */
   isBusy: boolean
   isStopped: boolean
-  slot: number | undefined
   /** Set while it is hurried, until it is settled again. */
   hurry: Hurry | undefined
   /** Told after each attempt; `before` is the health that the outcome met. */
@@ -39,7 +40,8 @@ export type Hurry = {
 export type Attempt = { readonly outcome: Outcome; readonly durationMs: number }
 
 export type SchedulerOptions = {
-  readonly attempt: (target: Target, signal: AttemptSignal) => Promise<Outcome>
+  /** How a target is asked. What it throws, or what that throws, is the prober's fault and not the host's. */
+  readonly askerOf: (target: Target) => Ask
   /** Takes in what has arrived, before attempts are ended because their time is up. */
   readonly takeIn?: () => void
   /** Most attempts at once; each holds a file descriptor. */
@@ -52,19 +54,22 @@ export type SchedulerOptions = {
   readonly setTimer?: (run: () => void, delayMs: number) => () => void
 }
 
-type Running = {
+type Running = Placed & {
   readonly check: Check
   readonly startMs: number
   readonly timeoutMs: number
-  readonly abortion: Abortion
+  /** Undefined while it is being begun. */
+  underway: Underway | undefined
+  /** Its outcome is on the way: nothing is left to be cancelled. */
+  isOver: boolean
   /** Whether it holds one of the places for hosts that are failing. */
   readonly isFailing: boolean
   /** The process stood still while this ran: a failure says nothing about the host. */
   isTainted: boolean
   /** Its time was up when its outcome seemed to be on the way: it has until the next tick. */
   isSpared: boolean
-  /** When its time was up and it was aborted. */
-  abortedMs: number | undefined
+  /** When its time was up and it was cancelled. */
+  cancelledMs: number | undefined
 }
 
 /** Milliseconds. Coarse enough to cost nothing at rest, fine enough for a timeout of one second. */
@@ -87,15 +92,15 @@ const HURRY_PORTION = 256
 const BEGUN_AT_ONCE = 32
 /** Its multiples, taken modulo 1, are spread as evenly as numbers can be. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2
-/** An attempt that has not ended this long after its abort is given up. Milliseconds. */
-const ABORT_GRACE_MS = 2000
+/** An attempt that has not ended this long after it was cancelled is given up. Milliseconds. */
+const CANCEL_GRACE_MS = 2000
 /** How long close() waits for attempts to end: well within a pod's grace, with time left to release the lease. Milliseconds. */
 const CLOSE_MAX_MS = 1000
 
 export class Scheduler {
   readonly #options: Required<SchedulerOptions>
   readonly #wheel = new Wheel<Check>(TICK_MS)
-  readonly #running = new Set<Running>()
+  readonly #running: Running[] = []
   #failingRunning = 0
   /** Checks that are due and wait for a place, first come first served: the well ones and the failing. */
   readonly #waiting = { well: new Fifo<Check>(), failing: new Fifo<Check>() }
@@ -128,10 +133,12 @@ export class Scheduler {
       id,
       phase: phaseOf(id),
       target,
+      ask: undefined,
       health: this.#believed(target, health),
       isBusy: false,
       isStopped: false,
       slot: undefined,
+      place: -1,
       hurry: undefined,
       onOutcome,
     }
@@ -149,6 +156,7 @@ export class Scheduler {
    */
   update(check: Check, target: Target): void {
     check.target = target
+    check.ask = undefined
     check.health = this.#believed(target, check.health)
     this.#wheel.remove(check)
     if (check.isBusy || check.isStopped || this.#isClosed || !target.probe) return
@@ -177,21 +185,19 @@ export class Scheduler {
     return hurry
   }
 
-  /** Ends a check: nothing is reported of it any more, an attempt that runs is aborted. */
+  /** Ends a check: nothing is reported of it any more, an attempt that runs is cancelled. */
   stop(check: Check): void {
     check.isStopped = true
     this.#wheel.remove(check)
-    for (const running of this.#running) {
-      if (running.check === check) running.abortion.abort()
-    }
+    this.#running.find((running) => running.check === check)?.underway?.cancel()
   }
 
-  /** Ends all: aborts what runs; returns when every socket is free, or after a second. No outcome is reported any more. */
+  /** Ends all: cancels what runs; returns when every socket is free, or after a second. No outcome is reported any more. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#disarm()
-    for (const running of this.#running) running.abortion.abort()
-    for (let waited = 0; this.#running.size > 0 && waited < CLOSE_MAX_MS; waited++) {
+    for (const { underway } of [...this.#running]) underway?.cancel()
+    for (let waited = 0; this.#running.length > 0 && waited < CLOSE_MAX_MS; waited++) {
       await Bun.sleep(1)
     }
   }
@@ -205,7 +211,7 @@ export class Scheduler {
     readonly stalls: number
   } {
     return {
-      inFlight: this.#running.size,
+      inFlight: this.#running.length,
       waiting: this.#waiting.well.size + this.#waiting.failing.size + this.#hurried.size,
       latenessMs: this.#latenessMs,
       overdueMs: Math.max(0, this.#options.monotonicMs() - this.#expectedMs),
@@ -246,19 +252,19 @@ export class Scheduler {
     }
   }
 
-  /** Aborts the attempts whose time is up, and gives up those that do not end even so. */
+  /** Cancels the attempts whose time is up, and gives up those that do not end even so. */
   #expire(nowMs: number): void {
-    if (this.#running.size > 0) this.#options.takeIn()
-    for (const running of this.#running) {
-      if (nowMs < running.startMs + running.timeoutMs) continue
-      if (running.abortedMs === undefined) {
-        if (!running.isSpared && !running.abortion.isHeard) {
+    if (this.#running.length > 0) this.#options.takeIn()
+    const late = this.#running.filter(({ startMs, timeoutMs }) => nowMs >= startMs + timeoutMs)
+    for (const running of late) {
+      if (running.cancelledMs === undefined) {
+        if (!running.isSpared && running.isOver) {
           running.isSpared = true
           continue
         }
-        running.abortedMs = nowMs
-        running.abortion.abort()
-      } else if (nowMs > running.abortedMs + ABORT_GRACE_MS) {
+        running.cancelledMs = nowMs
+        running.underway?.cancel()
+      } else if (nowMs > running.cancelledMs + CANCEL_GRACE_MS) {
         this.#end(running, unknown('the prober did not end'))
       }
     }
@@ -289,7 +295,7 @@ export class Scheduler {
   /** Starts what waits, as far as there are places, and takes in what has come of the first meanwhile. */
   #drain(): void {
     const { inFlightMax, takeIn } = this.#options
-    for (let begun = 1; this.#running.size < inFlightMax; begun++) {
+    for (let begun = 1; this.#running.length < inFlightMax; begun++) {
       const check = this.#nextWaiting()
       if (!check) break
       this.#begin(check)
@@ -312,43 +318,54 @@ export class Scheduler {
     }
     const running: Running = {
       check,
+      place: -1,
       startMs: this.#options.monotonicMs(),
       timeoutMs: check.target.timeoutMs,
-      abortion: new Abortion(),
+      underway: undefined,
+      isOver: false,
       isFailing: isFailing(check),
       isTainted: false,
       isSpared: false,
-      abortedMs: undefined,
+      cancelledMs: undefined,
     }
-    this.#running.add(running)
+    putIn(this.#running, running)
     if (running.isFailing) this.#failingRunning++
-    this.#attempt(running).then(
-      (said) => this.#end(running, said),
+    try {
+      check.ask ??= this.#options.askerOf(check.target)
+      running.underway = check.ask((said) => this.#hear(running, said))
+    } catch (error) {
+      this.#hear(running, Promise.reject(error))
+    }
+  }
+
+  #hear(running: Running, said: Outcome | Promise<Outcome>): void {
+    if (!(said instanceof Promise)) {
+      this.#end(running, said)
+      return
+    }
+    running.isOver = true
+    said.then(
+      (outcome) => this.#end(running, outcome),
       (error: unknown) => this.#end(running, broken(error)),
     )
   }
 
-  #attempt({ check, abortion }: Running): Promise<Outcome> {
-    try {
-      return this.#options.attempt(check.target, abortion)
-    } catch (error) {
-      return Promise.resolve(broken(error))
-    }
-  }
-
   /** Frees the place of an attempt and counts what it said, unless it was given up before. */
   #end(running: Running, said: Outcome): void {
-    if (!this.#running.delete(running)) return
+    if (!takeOut(this.#running, running)) return
     if (running.isFailing) this.#failingRunning--
     running.check.isBusy = false
     if (this.#isClosed) return
     try {
       this.#report(running, said)
-    } finally {
-      // Even if the listener throws, the others go on.
-      this.#drain()
-      this.#arm()
+    } catch (error) {
+      // Even if the listener throws, the others go on, and so does the prober, whose fault it is not.
+      queueMicrotask(() => {
+        throw error
+      })
     }
+    this.#drain()
+    this.#arm()
   }
 
   #report(running: Running, said: Outcome): void {
@@ -371,7 +388,7 @@ export class Scheduler {
 
   /** What an attempt is taken to have said, given how it ended and how we were doing meanwhile. */
   #judge(running: Running, said: Outcome, nowMs: number): Outcome {
-    const isTimedOut = running.abortedMs !== undefined
+    const isTimedOut = running.cancelledMs !== undefined
     if (said.result === 'ok' && !isTimedOut) return said
     // A tick that is overdue now has not had its chance to taint this attempt.
     const isStalled = running.isTainted || nowMs - this.#expectedMs > STALL_MS
@@ -384,7 +401,7 @@ export class Scheduler {
   #arm(): void {
     // Sooner than the tick after this one there is nothing to do.
     if (this.#isClosed || this.#expectedMs <= this.#lastTickMs + TICK_MS) return
-    const isAtWork = this.#running.size > 0 || this.#hurried.size > 0
+    const isAtWork = this.#running.length > 0 || this.#hurried.size > 0
     if (this.#wheel.isEmpty && !isAtWork) return
     const nowMs = this.#options.monotonicMs()
     const wantedMs = isAtWork ? this.#lastTickMs + TICK_MS : this.#wheel.nextMs(nowMs, SLEEP_MAX_MS)

@@ -50,22 +50,23 @@ export type Outcome =
   | { readonly result: 'failed'; readonly reason: string }
   | { readonly result: 'unknown'; readonly reason: string }
 
-/** What a prober asks of its signal: an AbortSignal, or the scheduler's own, which costs a tenth. */
-export type AttemptSignal = {
-  readonly aborted: boolean
-  addEventListener(type: 'abort', listener: () => void): void
-  removeEventListener(type: 'abort', listener: () => void): void
-}
+/**
+ * Hears how something ended. A promise: it is over and its socket is free, and what it says takes a look at
+ * this machine; it rejects only for what is broken in us.
+ */
+export type Tell<T = Outcome> = (said: T | Promise<Outcome>) => void
+
+/** What is under way. Once cancelled it ends soon, if it has not: what it then says is to be ignored. */
+export type Underway = { cancel(): void }
 
 /**
- * One attempt. Never rejects for what the target did; resolves soon after `signal` aborts (its value
- * is then ignored) and holds no socket once it has resolved.
+ * Begins one attempt. `tell` hears how it ended, once, never before this has returned: no promise and no
+ * AbortSignal, for which an attempt would pay a tenth of what it costs. Holds no socket once it has told.
  */
-export type Prober<P extends Probe = Probe> = (
-  address: Address,
-  probe: P,
-  signal: AttemptSignal,
-) => Promise<Outcome>
+export type Ask = (tell: Tell) => Underway
+
+/** Gets ready to ask one host: what is the same at each attempt is made here, once. */
+export type Prober<P extends Probe = Probe> = (address: Address, probe: P) => Ask
 
 export const ok: Outcome = { result: 'ok' }
 
@@ -76,3 +77,11 @@ export function failed(reason: string): Outcome {
 export function unknown(reason: string): Outcome {
   return { result: 'unknown', reason }
 }
+
+/** Tells what is known before anything was begun. */
+export function toldSoon(outcome: Outcome, tell: Tell): Underway {
+  queueMicrotask(() => tell(outcome))
+  return NOTHING
+}
+
+const NOTHING: Underway = { cancel() {} }

@@ -1,10 +1,19 @@
 // UDP: a host is well when it answers. One connected socket per attempt, so only that host is heard: one
 // of our own as for the other kinds, or Bun's where that cannot be had (node:net has none).
 
-import { converse } from './dial.ts'
-import { canDialUdp, type Way } from './dialers.ts'
+import { converse, type Talk } from './dial.ts'
+import { canDialUdp, wayTo } from './dialers.ts'
 import { connectFailure, transferFailure, wildcard } from './local.ts'
-import { type Address, type Outcome, ok, type Probe, type Prober, unknown } from './target.ts'
+import {
+  type Address,
+  type Outcome,
+  ok,
+  type Probe,
+  type Prober,
+  type Tell,
+  type Underway,
+  unknown,
+} from './target.ts'
 
 type UdpProbe = Extract<Probe, { kind: 'udp' }>
 
@@ -12,39 +21,41 @@ type UdpProbe = Extract<Probe, { kind: 'udp' }>
  * Sends `data` (may be empty: an empty datagram) once; any answer is `ok`, an ICMP port unreachable is
  * an immediate `failed('read ECONNREFUSED')`. Only the first answer is looked at: a flood costs nothing.
  */
-export const probeUdp: Prober<UdpProbe> = (address, probe, signal) => {
-  if (!canDialUdp()) return probeByBun(address, probe, signal)
-  return converse(wayTo(address), signal, (done) => ({
-    onOpen: (wire) => wire.write(probe.data),
-    onData: () => done(ok),
-  }))
-}
-
-const ways = new WeakMap<Address, Way>()
-
-/** The same each time: what it is to the kernel is then known. */
-function wayTo(address: Address): Way {
-  return ways.getOrInsertComputed(address, ({ host, port }) => ({ host, port, via: 'udp' }))
+export const probeUdp: Prober<UdpProbe> = (address, { data }) => {
+  if (!canDialUdp()) return (tell) => askByBun(address, data, tell)
+  const way = wayTo(address, 'udp')
+  const talk: Talk<Outcome> = {
+    onOpen: (call) => call.say(data),
+    onData: (_, call) => call.end(ok),
+  }
+  return (tell) => converse(way, talk, tell)
 }
 
 /** The same where sockets of our own cannot be had. */
-const probeByBun: Prober<UdpProbe> = async (address, probe, signal) => {
-  if (signal.aborted) return unknown('aborted')
+function askByBun(address: Address, data: Uint8Array, tell: Tell): Underway {
   const { promise, resolve } = Promise.withResolvers<Outcome>()
-  const abort = () => resolve(unknown('aborted'))
-  signal.addEventListener('abort', abort)
+  const said = answerByBun(address, data, promise, resolve)
+  const over = () => tell(said)
+  said.then(over, over)
+  return { cancel: () => resolve(unknown('aborted')) }
+}
+
+async function answerByBun(
+  address: Address,
+  data: Uint8Array,
+  answer: Promise<Outcome>,
+  resolve: (outcome: Outcome) => void,
+): Promise<Outcome> {
   try {
     const socket = await open(address, resolve)
     try {
-      send(socket, probe.data, resolve)
-      return await promise
+      send(socket, data, resolve)
+      return await answer
     } finally {
       socket.close()
     }
   } catch (error) {
     return await connectFailure(error, address)
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -1,11 +1,13 @@
 // A timing wheel: what is due, in O(due). Time is whatever the caller says it is.
 
-/** An item in a wheel. The wheel alone writes `slot`; undefined means that it is in none. */
-export type Slotted = { slot: number | undefined }
+import { type Placed, putIn, takeOut } from './bag.ts'
+
+/** An item in a wheel. The wheel alone writes these; `slot` is undefined when it is in none. */
+export type Slotted = Placed & { slot: number | undefined }
 
 /** Items by the moment they are due, kept in slots of `slotMs`. One wheel holds an item at most once. */
 export class Wheel<T extends Slotted> {
-  readonly #slots = new Map<number, Set<T>>()
+  readonly #slots = new Map<number, T[]>()
   /** The first slot that was not taken yet. */
   #cursor = Number.NEGATIVE_INFINITY
 
@@ -19,9 +21,12 @@ export class Wheel<T extends Slotted> {
   insert(item: T, dueMs: number): void {
     this.remove(item)
     const slot = Math.max(Math.ceil(dueMs / this.slotMs), this.#cursor)
-    const items = this.#slots.get(slot)
-    if (items) items.add(item)
-    else this.#slots.set(slot, new Set([item]))
+    let items = this.#slots.get(slot)
+    if (!items) {
+      items = []
+      this.#slots.set(slot, items)
+    }
+    putIn(items, item)
     item.slot = slot
   }
 
@@ -29,24 +34,18 @@ export class Wheel<T extends Slotted> {
   remove(item: T): void {
     if (item.slot === undefined) return
     const items = this.#slots.get(item.slot)
-    items?.delete(item)
-    if (items?.size === 0) this.#slots.delete(item.slot)
+    if (items) takeOut(items, item)
+    if (items?.length === 0) this.#slots.delete(item.slot)
     item.slot = undefined
   }
 
   /** Removes and returns all that is due at `nowMs`, earliest first. */
-  take(nowMs: number): T[] {
+  take(nowMs: number): readonly T[] {
     const last = Math.floor(nowMs / this.slotMs)
-    const taken: T[] = []
-    for (const slot of this.#dueSlots(last)) {
-      for (const item of this.#slots.get(slot) ?? []) {
-        item.slot = undefined
-        taken.push(item)
-      }
-      this.#slots.delete(slot)
-    }
+    const taken = this.#dueSlots(last).map((slot) => this.#empty(slot))
     this.#cursor = Math.max(this.#cursor, last + 1)
-    return taken
+    const [first = []] = taken
+    return taken.length > 1 ? taken.flat() : first
   }
 
   /** When something is next due, looking no further than `horizonMs` ahead: then that moment. `nowMs` if it is overdue. */
@@ -58,6 +57,13 @@ export class Wheel<T extends Slotted> {
       if (this.#slots.has(slot)) return slot * this.slotMs
     }
     return end * this.slotMs
+  }
+
+  #empty(slot: number): T[] {
+    const items = this.#slots.get(slot) ?? []
+    for (const item of items) item.slot = undefined
+    this.#slots.delete(slot)
+    return items
   }
 
   /** The occupied slots up to `last`; after a long gap it is cheaper to look at those there are. */

@@ -1,7 +1,7 @@
 // The backends are tools of other tests, so they have to be right themselves.
 
 import { describe, expect, test } from 'bun:test'
-import { attempt } from '../../probes/probers.ts'
+import { askOnce } from '../../probes/probers.ts'
 import type { Address, Outcome, Probe } from '../../probes/target.ts'
 import { until } from '../probes/asking.ts'
 import type { Backend } from './backend.ts'
@@ -54,5 +54,5 @@ function ask(backend: Backend, probe: Probe): Promise<Outcome> {
     ...{ timeoutMs: 5_000, periodMs: 1_000, fastPeriodMs: 1_000 },
     ...{ successThreshold: 1, failureThreshold: 1 },
   }
-  return attempt(target, AbortSignal.timeout(5_000))
+  return askOnce(target, AbortSignal.timeout(5_000))
 }

@@ -10,6 +10,7 @@ import { failed, type Outcome, ok } from '../../probes/target.ts'
 import { addresses, failing, nothing } from '../dns/answers.ts'
 import { scriptedResolver } from '../dns/scripted-resolver.ts'
 import { eventually, throughout } from '../integration/eventually.ts'
+import { askerBy } from '../probes/asking.ts'
 
 const schedulers: Scheduler[] = []
 afterAll(async () => {
@@ -62,14 +63,14 @@ function watched(seen: ReturnType<typeof cep>) {
   let news = 0
   const scheduler = new Scheduler({
     inFlightMax: 100,
-    attempt: async ({ host }, signal) => {
+    askerOf: askerBy(async ({ host }, signal) => {
       attempts.push(host)
       const outcome = outcomes.get(host) ?? ok
       if (outcome !== 'never') return outcome
       const { promise, resolve } = Promise.withResolvers<Outcome>()
       signal.addEventListener('abort', () => resolve(down))
       return await promise
-    },
+    }),
   })
   schedulers.push(scheduler)
   const names = scriptedResolver()

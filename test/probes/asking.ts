@@ -1,8 +1,8 @@
 // How the tests of the probers ask, and how they see what was left behind.
 
 import { readdirSync } from 'node:fs'
-import { attempt } from '../../probes/probers.ts'
-import type { Address, HttpHeader, Outcome, Probe } from '../../probes/target.ts'
+import { askOnce } from '../../probes/probers.ts'
+import type { Address, Ask, HttpHeader, Outcome, Probe, Target } from '../../probes/target.ts'
 
 /** Probes by kind, as plain as they come. */
 export const tcp: Probe = { kind: 'tcp' }
@@ -30,11 +30,11 @@ export async function ask(
     ...{ successThreshold: 1, failureThreshold: 3 },
     ...(name === undefined ? {} : { name }),
   }
-  if (typeof until !== 'number') return await attempt(target, until)
+  if (typeof until !== 'number') return await askOnce(target, until)
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(), until)
   try {
-    return await attempt(target, controller.signal)
+    return await askOnce(target, controller.signal)
   } finally {
     clearTimeout(timer)
   }
@@ -55,5 +55,18 @@ export async function until(
   while (!condition()) {
     if (performance.now() > endMs) throw new Error(`Waited ${deadlineMs} ms in vain until ${what}`)
     await Bun.sleep(2)
+  }
+}
+
+/** An asker for a scheduler, of a function that promises what a host says; `signal` aborts with the attempt. */
+export function askerBy(
+  answer: (target: Target, signal: AbortSignal) => Promise<Outcome>,
+): (target: Target) => Ask {
+  return (target) => (tell) => {
+    const ending = new AbortController()
+    const said = answer(target, ending.signal)
+    const over = () => tell(said)
+    said.then(over, over)
+    return { cancel: () => ending.abort() }
   }
 }

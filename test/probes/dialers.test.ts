@@ -2,7 +2,7 @@
 
 import { expect, test } from 'bun:test'
 import { createServer, type Socket } from 'node:net'
-import { dial, type Line } from '../../probes/dialers.ts'
+import { dial, type Line, wayTo } from '../../probes/dialers.ts'
 import { descriptors, until } from './asking.ts'
 
 const silent: Line = { onOpen() {}, onData() {}, onFail() {}, onClose() {} }
@@ -12,7 +12,10 @@ async function serve(onSocket: (socket: Socket) => void) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   const port = typeof address === 'object' && address ? address.port : 0
-  return { way: { host: '127.0.0.1', port }, [Symbol.dispose]: () => void server.close() }
+  return {
+    way: wayTo({ host: '127.0.0.1', port }, 'tcp'),
+    [Symbol.dispose]: () => void server.close(),
+  }
 }
 
 test('more than the kernel takes at once arrives whole and in order', async () => {
@@ -29,9 +32,9 @@ test('more than the kernel takes at once arrives whole and in order', async () =
   })
   const wire = dial(host.way, {
     ...silent,
-    onOpen: (open) => {
-      open.write(sent.subarray(0, sent.length - 10))
-      open.write(sent.subarray(sent.length - 10))
+    onOpen: () => {
+      wire.write(sent.subarray(0, sent.length - 10))
+      wire.write(sent.subarray(sent.length - 10))
     },
   })
   await until(() => arrived >= sent.length, 'all has arrived')
@@ -60,23 +63,26 @@ test('what is handed out is not overwritten by what comes later', async () => {
     socket.write('first')
     setTimeout(() => socket.end('other'), 30)
   })
-  const chunks: Uint8Array[] = []
+  const parts: string[] = []
   let isClosed = false
   const wire = dial(host.way, {
     ...silent,
-    onData: (chunk) => void chunks.push(chunk),
+    onData: (part) => void parts.push(part),
     onClose: () => {
       isClosed = true
       wire.free()
     },
   })
   await until(() => isClosed, 'the end is told')
-  expect(chunks.map((chunk) => Buffer.from(chunk).toString())).toEqual(['first', 'other'])
+  expect(parts).toEqual(['first', 'other'])
 })
 
 test('a connection that cannot be begun fails later, never before dial() has returned', async () => {
   let failed: unknown
-  const wire = dial({ host: 'nonsense', port: 1 }, { ...silent, onFail: (why) => (failed = why()) })
+  const wire = dial(wayTo({ host: 'nonsense', port: 1 }, 'tcp'), {
+    ...silent,
+    onFail: (why) => (failed = why()),
+  })
   expect(failed).toBeUndefined()
   await until(() => failed !== undefined, 'the failure is told')
   expect(await failed).toEqual({ result: 'unknown', reason: 'local failure (EINVAL)' })
@@ -84,13 +90,14 @@ test('a connection that cannot be begun fails later, never before dial() has ret
 })
 
 test('attempts that end at once and begin others leave the event loop to the rest of us', async () => {
+  const way = wayTo({ host: '127.0.0.1', port: 1 }, 'tcp')
   let left = 2_000
   let turns = 0
   const timer = setInterval(() => turns++, 1)
   await new Promise<void>((resolve) => {
     const next = () => {
       if (left-- === 0) resolve()
-      else dial({ host: '127.0.0.1', port: 1 }, { ...silent, onFail: next })
+      else dial(way, { ...silent, onFail: next })
     }
     next()
   })

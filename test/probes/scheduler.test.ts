@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { type Health, seed } from '../../probes/health.ts'
 import { Scheduler, STALL_MS, TICK_MS } from '../../probes/scheduler.ts'
-import { failed, type Outcome, ok, type Target, unknown } from '../../probes/target.ts'
+import {
+  failed,
+  type Outcome,
+  ok,
+  type Target,
+  type Tell,
+  toldSoon,
+  unknown,
+} from '../../probes/target.ts'
 import {
   type Answer,
   answersAtOnce,
@@ -214,10 +222,10 @@ describe('what is reported', () => {
     const script = `
       import { Scheduler } from ${JSON.stringify(import.meta.resolve('../../probes/scheduler.ts'))}
       let crashes = 0
-      process.on('unhandledRejection', () => { crashes++ })
+      process.on('uncaughtException', () => { crashes++ })
       const health = { verdict: 'healthy', sinceMs: 0, reason: '', last: 'ok', run: 1, rival: undefined }
       const target = { probe: { kind: 'tcp' }, timeoutMs: 1000, periodMs: 60, fastPeriodMs: 60, successThreshold: 1, failureThreshold: 1 }
-      const scheduler = new Scheduler({ attempt: async () => ({ result: 'ok' }), inFlightMax: 1 })
+      const scheduler = new Scheduler({ askerOf: () => (tell) => { queueMicrotask(() => tell({ result: 'ok' })); return { cancel() {} } }, inFlightMax: 1 })
       scheduler.start('bad', target, health, () => { throw new Error('the listener threw') })
       let reports = 0
       scheduler.start('good', target, health, async () => {
@@ -302,10 +310,13 @@ describe('bounds', () => {
 
   test('what a prober says after it was given up is not counted', async () => {
     let nowMs = ORIGIN_MS
-    const answers: ((outcome: Outcome) => void)[] = []
+    const answers: Tell[] = []
     const reported: string[] = []
     const scheduler = new Scheduler({
-      attempt: () => new Promise((resolve) => answers.push(resolve)),
+      askerOf: () => (tell) => {
+        answers.push(tell)
+        return { cancel() {} }
+      },
       inFlightMax: 1,
       monotonicMs: () => nowMs,
       setTimer: () => () => {},
@@ -713,7 +724,7 @@ describe('stop(), update() and close()', () => {
 
   test('the real timer ticks when none is given', async () => {
     const { promise, resolve } = Promise.withResolvers<string>()
-    const scheduler = new Scheduler({ attempt: () => Promise.resolve(ok), inFlightMax: 1 })
+    const scheduler = new Scheduler({ askerOf: () => (tell) => toldSoon(ok, tell), inFlightMax: 1 })
     scheduler.start('a', target('a'), settledWell, ({ id }) => resolve(id))
     expect(await promise).toBe('a')
     await scheduler.close()
@@ -737,15 +748,10 @@ test.each([
         if (isThere && nowMs >= 1_000) arrive()
       },
       inFlightMax: 1,
-      attempt: (_target, signal) =>
-        new Promise((resolve) => {
-          const abort = () => resolve(unknown('aborted'))
-          signal.addEventListener('abort', abort)
-          arrive = () => {
-            signal.removeEventListener('abort', abort)
-            resolve(ok)
-          }
-        }),
+      askerOf: () => (tell) => {
+        arrive = () => tell(ok)
+        return { cancel: () => tell(unknown('aborted')) }
+      },
     })
     const target: Target = {
       ...{ key: 'k', host: '127.0.0.1', port: 1, probe: { kind: 'tcp' }, timeoutMs: 1_000 },
@@ -775,10 +781,10 @@ test('what has come of the first of a crowd is taken in while the rest of it is 
       over = begun
     },
     inFlightMax: 1_000,
-    attempt: () => {
+    askerOf: () => (tell) => {
       begun++
       mostAtOnce = Math.max(mostAtOnce, begun - over)
-      return Promise.resolve(ok)
+      return toldSoon(ok, tell)
     },
   })
   const target: Target = {

@@ -4,11 +4,12 @@
 import { type Health, seed } from '../../probes/health.ts'
 import { type Attempt, type Check, Scheduler } from '../../probes/scheduler.ts'
 import {
-  type AttemptSignal,
   failed,
   type Outcome,
   ok,
   type Target,
+  type Tell,
+  type Underway,
   unknown,
 } from '../../probes/target.ts'
 
@@ -64,7 +65,7 @@ export class Simulation {
   constructor(inFlightMax: number, behave: (target: Target, nowMs: number) => Answer) {
     this.#behave = behave
     this.scheduler = new Scheduler({
-      attempt: (target, signal) => this.#attempt(target, signal),
+      askerOf: (target) => (tell) => this.#begin(target, tell),
       inFlightMax,
       monotonicMs: () => this.nowMs,
       wallMs: () => this.wallMs(),
@@ -156,29 +157,30 @@ export class Simulation {
     }
   }
 
-  #attempt(target: Target, signal: AttemptSignal): Promise<Outcome> {
+  #begin(target: Target, tell: Tell): Underway {
     const answer = this.#behave(target, this.nowMs)
     const seen: Seen = { target, startMs: this.nowMs, endMs: undefined }
     this.seen.push(seen)
     if (answer === 'throws') throw new TypeError('the prober threw')
-    if (answer === 'rejects') return Promise.reject(new TypeError('the prober rejected'))
+    if (answer === 'rejects') {
+      tell(Promise.reject(new TypeError('the prober rejected')))
+      return { cancel() {} }
+    }
     if (this.#runningKeys.has(target.key)) this.overlaps.push(target.key)
     this.#runningKeys.add(target.key)
     this.inFlight++
     this.inFlightPeak = Math.max(this.inFlightPeak, this.inFlight)
-    const { promise, resolve } = Promise.withResolvers<Outcome>()
     const end = (outcome: Outcome) => {
       if (seen.endMs !== undefined) return
       seen.endMs = this.nowMs
       this.inFlight--
       this.#runningKeys.delete(target.key)
-      resolve(outcome)
+      tell(outcome)
     }
-    if (answer !== 'hung') signal.addEventListener('abort', () => end(unknown('aborted')))
     if (typeof answer === 'object') {
       this.#insert({ atMs: this.nowMs + answer.afterMs, run: () => end(answer.outcome) })
     }
-    return promise
+    return { cancel: () => answer !== 'hung' && end(unknown('aborted')) }
   }
 
   #insert(event: Event): void {

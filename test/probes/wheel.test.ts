@@ -4,7 +4,7 @@ import { type Slotted, Wheel } from '../../probes/wheel.ts'
 type Item = Slotted & { readonly name: string }
 
 function item(name: string): Item {
-  return { name, slot: undefined }
+  return { name, slot: undefined, place: -1 }
 }
 
 function names(items: readonly Item[]): string[] {
