@@ -383,7 +383,7 @@ export class Resource {
     countAttempt(host.counters, attempt)
     this.#options.onAttempt(target, attempt)
     const isTold = this.#awaiting.get(check)
-    const isFirst = this.#awaiting.delete(check)
+    const isFirst = this.#awaiting.size > 0 && this.#awaiting.delete(check)
     const { health } = check
     if (health === before && !isFirst) return
     const isOut = health.verdict === 'unhealthy'

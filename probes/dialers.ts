@@ -78,7 +78,6 @@ class OwnWire implements Wire {
   readonly #poller: Poller
   readonly #line: Line
   #fd = -1
-  #id = -1
   #isDatagram = false
   #isOpen = false
   /** It was reset before anybody had seen that it was open. */
@@ -109,10 +108,10 @@ class OwnWire implements Wire {
     this.#fd = fd
     const result = this.#libc.connect(fd, way)
     if (result < 0 && result !== IN_PROGRESS) return result
-    this.#id = this.#poller.add(fd, this.#isDatagram ? EVENT.in : EVENT.out, this)
+    const added = this.#poller.add(fd, this.#isDatagram ? EVENT.in : EVENT.out, this)
     // There is nothing to wait for.
-    if (this.#isDatagram && this.#id >= 0) queueMicrotask(() => this.#open())
-    return this.#id
+    if (this.#isDatagram && added >= 0) queueMicrotask(() => this.#open())
+    return added
   }
 
   onReady(events: number): void {
@@ -169,7 +168,7 @@ class OwnWire implements Wire {
   /** Room to write is news only while something waits for it. */
   #watch(): void {
     const events = this.#unsent ? EVENT.in | EVENT.out : EVENT.in
-    this.#poller.change(this.#id, this.#fd, events)
+    this.#poller.change(this.#fd, events)
   }
 
   #fail(action: 'connect' | 'read' | 'send', error: Result): void {
@@ -179,7 +178,7 @@ class OwnWire implements Wire {
 
   free(): void {
     if (this.#fd < 0) return
-    this.#poller.remove(this.#id)
+    this.#poller.remove(this.#fd)
     this.#libc.close(this.#fd)
     this.#fd = -1
   }

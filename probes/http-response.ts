@@ -25,8 +25,10 @@ export const BODY_BYTES_MAX = 10 * 1024
 /** A whole head, its status and its header lines. Go is no stricter about names that it receives. */
 const HEAD =
   /^HTTP\/\d\.\d +(\d{3})(?: [^\n]*)?\r?\n((?:[^\s:][^:\n]*:[^\n]*\n(?:[ \t][^\n]*\n)*)*)\r?\n$/
-/** What of the header lines is looked at; `^` with the flag m would also take a lone carriage return. */
-const FIELD = /(?:^|\n)(location|content-length|transfer-encoding)[^\S\n]*:([^\n]*)/gi
+/** The first header line of each name; `^` with the flag m would also take a lone carriage return. */
+const LOCATION = /(?:^|\n)location[^\S\n]*:([^\n]*)/i
+const CONTENT_LENGTH = /(?:^|\n)content-length[^\S\n]*:([^\n]*)/i
+const TRANSFER_ENCODING = /(?:^|\n)transfer-encoding[^\S\n]*:([^\n]*)/i
 const PREFIX = 'HTTP/'
 const CHUNKED_END = '0\r\n\r\n'
 
@@ -71,23 +73,14 @@ export class ResponseReader {
     }
   }
 
-  /** The first header of each name counts. */
-  #parse(text: string): ResponseHead | undefined {
+  #parse(text: Octets): ResponseHead | undefined {
     const match = HEAD.exec(text)
     if (!match) return undefined
     const status = match[1] ?? ''
     const fields = match[2] ?? ''
-    let location: string | undefined
-    let length: string | undefined
-    let coding: string | undefined
-    FIELD.lastIndex = 0
-    for (let field = FIELD.exec(fields); field; field = FIELD.exec(fields)) {
-      const name = field[1]?.toLowerCase()
-      const value = field[2]?.trim()
-      if (name === 'location') location ??= value
-      else if (name === 'content-length') length ??= value
-      else coding ??= value
-    }
+    const location = LOCATION.exec(fields)?.[1]?.trim()
+    const coding = TRANSFER_ENCODING.exec(fields)?.[1]
+    const length = CONTENT_LENGTH.exec(fields)?.[1]
     this.#isChunked = coding !== undefined && /chunked/i.test(coding)
     this.#bodyLeft = this.#isChunked ? BODY_BYTES_MAX : bodyBytes(status, length)
     return { status: Number(status), location: location ? utf8(location) : undefined }
@@ -120,7 +113,7 @@ function headEnd(text: string, from: number): number {
 /** How much of a body that is not in chunks is read. */
 function bodyBytes(status: string, length: string | undefined): number {
   if (status === '204' || status === '304') return 0
-  const bytes = length === undefined ? Number.NaN : Number(length)
+  const bytes = length === undefined ? Number.NaN : Number(length) // which trims
   return Number.isSafeInteger(bytes) ? Math.min(bytes, BODY_BYTES_MAX) : BODY_BYTES_MAX
 }
 

@@ -14,15 +14,17 @@ const GROWTH = 1.3
 const LOOK_MAX_MS = 20
 /** Rounds of one look: timers and the API server have their turn before the next. */
 const ROUNDS_MAX = 2
-/** Numbers wrap here: their descriptors are long closed. */
-const IDS = 2 ** 32
 
 export class Poller {
   readonly #libc: Libc
-  readonly #polled = new Map<number, Polled>()
+  /** By descriptor. */
+  readonly #polled: (Polled | undefined)[] = []
+  /** The look at which each was added, by descriptor. */
+  readonly #since: number[] = []
+  #size = 0
   /** Made with the first socket, so that it is missed as one is: when no descriptor is left. */
   #epoll: number | undefined
-  #lastId = 0
+  #looks = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   #pauseMs = SOON_MS
   #isLookDue = false
@@ -32,33 +34,39 @@ export class Poller {
     this.#libc = libc
   }
 
-  /** Tells `polled` of `events` of `fd`; returns what it is known by, or why that cannot be. */
+  /** Tells `polled` of `events` of `fd`; below 0 it says why that cannot be. */
   add(fd: number, events: number, polled: Polled): Result {
     const epoll = this.#epoll ?? this.#libc.newEpoll()
     if (epoll < 0) return epoll
     this.#epoll = epoll
-    const id = (this.#lastId + 1) % IDS
-    const result = this.#libc.arm(epoll, 'add', fd, { id, events })
+    const result = this.#libc.arm(epoll, 'add', fd, { id: fd, events })
     if (result < 0) return result
-    this.#lastId = id
-    this.#polled.set(id, polled)
+    this.#polled[fd] = polled
+    this.#since[fd] = this.#looks
+    this.#size++
     this.#lookSoon()
-    return id
+    return result
   }
 
   /** Tells of other events from now on. */
-  change(id: number, fd: number, events: number): void {
-    this.#libc.arm(this.#epoll ?? -1, 'modify', fd, { id, events })
+  change(fd: number, events: number): void {
+    this.#libc.arm(this.#epoll ?? -1, 'modify', fd, { id: fd, events })
   }
 
   /** Tells nothing any more. The kernel forgets a descriptor by itself, when it is closed. */
-  remove(id: number): void {
-    this.#polled.delete(id)
+  remove(fd: number): void {
+    if (this.#polled[fd]) this.#size--
+    this.#polled[fd] = undefined
   }
 
   /** Tells of all that is ready by now; not of what a look under way tells anyhow. */
   look(): void {
-    if (this.#polled.size > 0 && !this.#isLooking) this.#look()
+    if (this.#size > 0 && !this.#isLooking) this.#look()
+  }
+
+  /** A descriptor may be closed and in use again while events are handed out, which are those of before. */
+  readonly #tell = (fd: number, events: number) => {
+    if (this.#since[fd] !== this.#looks) this.#polled[fd]?.onReady(events)
   }
 
   /**
@@ -80,16 +88,15 @@ export class Poller {
     let told = 0
     let count = EVENTS_MAX
     for (let round = 0; count === EVENTS_MAX && round < ROUNDS_MAX; round++) {
-      count = this.#libc.ready(this.#epoll ?? -1, (id, events) => {
-        this.#polled.get(id)?.onReady(events)
-      })
+      this.#looks++
+      count = this.#libc.ready(this.#epoll ?? -1, this.#tell)
       told += count
     }
     this.#isLooking = false
     if (told > 0) this.#pauseMs = SOON_MS
     clearTimeout(this.#timer)
     if (count === EVENTS_MAX) this.#lookSoon()
-    if (this.#polled.size === 0) return
+    if (this.#size === 0) return
     this.#timer = setTimeout(() => this.#look(), Math.round(this.#pauseMs))
     this.#pauseMs = Math.min(LOOK_MAX_MS, this.#pauseMs * GROWTH)
   }

@@ -106,26 +106,44 @@ test('calls on a descriptor that is closed are errors, not crashes', () => {
   expect(results.map(errnoName)).toEqual(results.map(() => 'EBADF'))
 })
 
-test('a poller tells each socket of its own events, and of none once it is removed', async () => {
+/** Sockets that are ready from the first look on, and who was told so; each is told once. */
+function readySockets() {
   const poller = new Poller(own())
   const told: string[] = []
-  const fds = ['a', 'b', 'c'].map((name) => {
+  const add = (name: string, onTold = () => {}) => {
     const fd = own().socket('datagram', '127.0.0.1')
     own().connect(fd, { host: '127.0.0.1', port: 9 })
-    const id = poller.add(fd, EVENT.out, {
-      onReady: () => {
-        told.push(name)
-        poller.remove(id)
-        // The first that is told takes the next one out, in the middle of a look.
-        if (name === 'a') poller.remove(id + 1)
-      },
-    })
-    expect(id).toBeGreaterThan(0)
+    const onReady = () => {
+      told.push(name)
+      poller.remove(fd)
+      onTold()
+    }
+    expect(poller.add(fd, EVENT.out, { onReady })).toBe(0)
     return fd
-  })
+  }
+  return { poller, told, add }
+}
+
+test('a poller tells each socket of its own events, and of none once it is removed', async () => {
+  const { poller, told, add } = readySockets()
+  // The first that is told takes the next one out, in the middle of a look.
+  const fds: number[] = [add('a', () => poller.remove(fds[1] ?? -1)), add('b'), add('c')]
   await until(() => told.length >= 2, 'two are told')
   await Bun.sleep(5)
   expect(told).toEqual(['a', 'c'])
+  for (const fd of fds) own().close(fd)
+})
+
+test('a descriptor that is in use again in the middle of a look is not told what was meant for another', async () => {
+  const { poller, told, add } = readySockets()
+  const reuse = () => {
+    poller.remove(fds[1] ?? -1)
+    own().close(fds[1] ?? -1)
+    expect(add('new')).toBe(fds[1] ?? -1)
+  }
+  const fds: number[] = [add('a', reuse), add('b'), add('c')]
+  await until(() => told.length >= 3, 'three are told')
+  expect(told).toEqual(['a', 'c', 'new'])
   for (const fd of fds) own().close(fd)
 })
 
@@ -139,11 +157,11 @@ test('a poller looks less and less often while nothing comes, and not at all whe
   const counting = { ...own(), ready: () => 0 * looks++ }
   const poller = new Poller(counting)
   const fd = own().socket('datagram', '127.0.0.1')
-  const id = poller.add(fd, EVENT.in, { onReady() {} })
+  poller.add(fd, EVENT.in, { onReady() {} })
   await Bun.sleep(300)
   // 1 ms and then 1.3 times as long each, up to 20: 24 looks in 300 ms where each is on time.
   expect(looks).toBeWithin(5, 27)
-  poller.remove(id)
+  poller.remove(fd)
   await Bun.sleep(60)
   const last = looks
   await Bun.sleep(120)
