@@ -45,6 +45,7 @@ class Conversation<T> implements Line, Call<T>, Underway {
 
   begin(way: Way): this {
     this.#wire = dial(way, this)
+    if (way.via === 'udp') this.onOpen()
     return this
   }
 

@@ -37,7 +37,7 @@ export type Wire = {
 
 /** What is told of a wire. */
 export type Line = {
-  /** It is connected, TLS included. */
+  /** It is connected, TLS included; not told of one by UDP, which is open at once. */
   onOpen(): void
   onData(part: Octets): void
   /** It could not be connected, or has broken; `why` is what that says of the host. */
@@ -108,10 +108,8 @@ class OwnWire implements Wire {
     this.#fd = fd
     const result = this.#libc.connect(fd, way)
     if (result < 0 && result !== IN_PROGRESS) return result
-    const added = this.#poller.add(fd, this.#isDatagram ? EVENT.in : EVENT.out, this)
-    // There is nothing to wait for.
-    if (this.#isDatagram && added >= 0) queueMicrotask(() => this.#open())
-    return added
+    this.#isOpen = this.#isDatagram
+    return this.#poller.add(fd, this.#isDatagram ? EVENT.in : EVENT.out, this)
   }
 
   onReady(events: number): void {
@@ -128,16 +126,11 @@ class OwnWire implements Wire {
       return
     }
     this.#isReset = error < 0
-    this.#open()
+    this.#isOpen = true
+    this.#line.onOpen()
     if (this.#fd < 0) return
     if (error < 0) this.#fail('read', error)
     else this.#watch()
-  }
-
-  #open(): void {
-    if (this.#fd < 0 || this.#isOpen) return
-    this.#isOpen = true
-    this.#line.onOpen()
   }
 
   #read(): void {
@@ -157,7 +150,8 @@ class OwnWire implements Wire {
     const all = before ? Buffer.concat([before, bytes]) : bytes
     const result = this.#libc.send(this.#fd, all)
     if (result < 0 && result !== AGAIN) {
-      this.#fail(this.#isDatagram ? 'send' : 'read', result)
+      // Not before whoever writes has gone on.
+      queueMicrotask(() => this.#fail(this.#isDatagram ? 'send' : 'read', result))
       return
     }
     const sent = Math.max(0, result)
@@ -172,6 +166,7 @@ class OwnWire implements Wire {
   }
 
   #fail(action: 'connect' | 'read' | 'send', error: Result): void {
+    if (this.#fd < 0) return
     this.free()
     this.#line.onFail(() => kernelFailure(action, errnoName(error), false))
   }

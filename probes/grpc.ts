@@ -48,7 +48,8 @@ export const probeGrpc: Prober<GrpcProbe> = (address, probe) => {
 /** One call of Check. */
 class HealthCheck implements Talk<Outcome> {
   readonly #request: Uint8Array
-  readonly #reader = new CallReader()
+  /** Made when something is not known: it then takes all that comes. */
+  #reader: CallReader | undefined
   #said: Octets = ''
 
   constructor(request: Uint8Array) {
@@ -70,6 +71,7 @@ class HealthCheck implements Talk<Outcome> {
     if (this.#said.length <= OCTETS_MAX) this.#said += part // what is longer is not known anyway
     const known = verdicts.get(this.#said)
     if (known !== undefined) return known
+    this.#reader ??= new CallReader()
     const reading = this.#reader.read(part)
     if (reading.state === 'broken') return failed(reading.reason)
     if (reading.state === 'reading') return reading.reply

@@ -15,7 +15,11 @@ const HOSTS = hosts.split(',')
 const GET = Buffer.from('GET / HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\nConnection: close\r\n\r\n')
 /** Preface, SETTINGS without push, HEADERS of a Check and its empty message: what a gRPC attempt sends. */
 const CALL = Buffer.from(process.env.EO_BENCH_GRPC_CALL ?? '', 'hex')
+/** How its last frame begins: HEADERS with END_HEADERS and END_STREAM, on stream 1. */
+const CALL_END = Buffer.from([1, 5, 0, 0, 0, 1])
+const SETTINGS_ACK = Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0])
 const PING = Buffer.from('ping')
+const NOTHING = Buffer.alloc(0)
 
 /** The same objects each time, as the operator's targets are. */
 const ADDRESSES = new Map(HOSTS.map((host) => [host, { host, port: PORT }]))
@@ -27,11 +31,18 @@ const waiting = new Map<number, () => void>()
 let epoll = -1
 let isLookDue = false
 
-/** The system calls that the operator makes, by the same means. Talks, and is done at the first answer. */
-function viaOwnCalls(type: 'stream' | 'datagram', request: Uint8Array | undefined): Attempt {
+/**
+ * The system calls that the operator makes, by the same means. Talks, and is done when `end` has come, or else
+ * with whatever comes first; what comes before the end is acknowledged.
+ */
+function viaOwnCalls(
+  type: 'stream' | 'datagram',
+  request?: Uint8Array,
+  end: Uint8Array = NOTHING,
+): Attempt {
   const own = libc()
   if (!own) return () => Promise.reject(new Error('There is no libc that is known here'))
-  const into = new Uint8Array(64 * 1024)
+  const into = Buffer.alloc(64 * 1024)
   return (host) =>
     new Promise((resolve) => {
       const fd = checked(own.socket(type, host))
@@ -43,8 +54,9 @@ function viaOwnCalls(type: 'stream' | 'datagram', request: Uint8Array | undefine
         resolve()
       }
       const answered = () => {
-        checked(own.receive(fd, into))
-        done()
+        const count = checked(own.receive(fd, into))
+        if (count === 0 || into.subarray(0, count).includes(end)) return done()
+        say(SETTINGS_ACK)
       }
       const say = (bytes: Uint8Array) => {
         checked(own.send(fd, bytes))
@@ -131,10 +143,10 @@ const viaBunUdp: Attempt = async (hostname) => {
 }
 
 const attempts: Readonly<Record<string, () => Attempt>> = {
-  tcp: () => viaOwnCalls('stream', undefined),
+  tcp: () => viaOwnCalls('stream'),
   http: () => viaOwnCalls('stream', GET),
   udp: () => viaOwnCalls('datagram', PING),
-  grpc: () => viaOwnCalls('stream', CALL),
+  grpc: () => viaOwnCalls('stream', CALL, CALL_END),
   'Bun tcp': () => viaBunConnect(undefined),
   'Bun http': () => viaBunConnect(GET),
   'Bun udp': () => viaBunUdp,
