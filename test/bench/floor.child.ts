@@ -1,17 +1,22 @@
 // The floor of the benchmark: the bare calls of each kind of attempt with nothing else around them, or
-// nothing at all. Compiled to a program of its own. Arguments: mode, port, first addresses (comma
-// separated), attempts a second, seconds to warm up, seconds to measure. Prints one line of JSON.
+// nothing at all. Compiled to a program of its own. Arguments: mode, port, attempts a second, seconds to
+// warm up, seconds to measure; addresses on standard input, comma separated. Prints one line of JSON.
 
 import { connect } from 'node:net'
-import { EVENT, errnoName, IN_PROGRESS, type Libc, libc } from '../../probes/libc.ts'
+import {
+  type Destination,
+  EVENT,
+  errnoName,
+  IN_PROGRESS,
+  type Libc,
+  libc,
+} from '../../probes/libc.ts'
 
 /** As the operator's own tick, so that both do their work in portions of the same size. */
 const TICK_MS = 50
 
-const [mode = '', port = '', hosts = '', rate = '', warmSeconds = '', seconds = ''] =
-  process.argv.slice(2)
+const [mode = '', port = '', rate = '', warmSeconds = '', seconds = ''] = process.argv.slice(2)
 const PORT = Number(port)
-const HOSTS = hosts.split(',')
 const GET = Buffer.from('GET / HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\nConnection: close\r\n\r\n')
 /** Preface, SETTINGS without push, HEADERS of a Check and its empty message: what a gRPC attempt sends. */
 const CALL = Buffer.from(process.env.EO_BENCH_GRPC_CALL ?? '', 'hex')
@@ -21,10 +26,8 @@ const SETTINGS_ACK = Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0])
 const PING = Buffer.from('ping')
 const NOTHING = Buffer.alloc(0)
 
-/** The same objects each time, as the operator's targets are. */
-const ADDRESSES = new Map(HOSTS.map((host) => [host, { host, port: PORT }]))
-
-type Attempt = (host: string) => Promise<void>
+/** The same object each time for the same host, as the operator's targets are. */
+type Attempt = (to: Destination) => Promise<void>
 
 /** What waits for its first event, by descriptor. */
 const waiting = new Map<number, () => void>()
@@ -43,10 +46,10 @@ function viaOwnCalls(
   const own = libc()
   if (!own) return () => Promise.reject(new Error('There is no libc that is known here'))
   const into = Buffer.alloc(64 * 1024)
-  return (host) =>
+  return (to) =>
     new Promise((resolve) => {
-      const fd = checked(own.socket(type, host))
-      const begun = own.connect(fd, ADDRESSES.get(host) ?? { host, port: PORT })
+      const fd = checked(own.socket(type, to.host))
+      const begun = own.connect(fd, to)
       if (begun !== IN_PROGRESS) checked(begun)
       const done = () => {
         waiting.delete(fd)
@@ -96,11 +99,11 @@ function look(own: Libc): void {
 
 /** The connection that cannot be cancelled while it connects. Talks, and is done at the first answer. */
 function viaBunConnect(request: Uint8Array | undefined): Attempt {
-  return (hostname) =>
+  return ({ host, port }) =>
     new Promise((resolve, reject) => {
       Bun.connect({
-        hostname,
-        port: PORT,
+        hostname: host,
+        port,
         socket: {
           open(socket) {
             if (request) socket.write(request)
@@ -120,9 +123,9 @@ function viaBunConnect(request: Uint8Array | undefined): Attempt {
 }
 
 /** The connection that can be cancelled. */
-const viaNodeNet: Attempt = (host) =>
+const viaNodeNet: Attempt = ({ host, port }) =>
   new Promise((resolve, reject) => {
-    const socket = connect({ host, port: PORT })
+    const socket = connect({ host, port })
     socket.on('error', reject)
     socket.on('connect', () => {
       socket.destroy()
@@ -130,11 +133,11 @@ const viaNodeNet: Attempt = (host) =>
     })
   })
 
-const viaBunUdp: Attempt = async (hostname) => {
+const viaBunUdp: Attempt = async ({ host, port }) => {
   const { promise, resolve } = Promise.withResolvers<void>()
   const socket = await Bun.udpSocket({
     hostname: '0.0.0.0',
-    connect: { hostname, port: PORT },
+    connect: { hostname: host, port },
     socket: { data: () => resolve() },
   })
   socket.send(PING)
@@ -162,10 +165,12 @@ async function main(attempt: Attempt | undefined): Promise<void> {
     setInterval(() => {}, 1_000)
     return
   }
-  await run(attempt, Number(warmSeconds))
+  const hosts = (await Bun.stdin.text()).split(',')
+  const all = hosts.map((host): Destination => ({ host, port: PORT, sockaddr: undefined }))
+  await run(attempt, all, Number(warmSeconds))
   const before = process.cpuUsage()
   const startMs = performance.now()
-  const done = await run(attempt, Number(seconds))
+  const done = await run(attempt, all, Number(seconds))
   const { user, system } = process.cpuUsage(before)
   const perSecond = (done * 1000) / (performance.now() - startMs)
   console.log(JSON.stringify({ cpuUs: (user + system) / done, perSecond }))
@@ -173,10 +178,14 @@ async function main(attempt: Attempt | undefined): Promise<void> {
 }
 
 /** Attempts in portions at each tick, or one after another on 64 lanes when no rate is given. */
-async function run(attempt: Attempt, forSeconds: number): Promise<number> {
+async function run(
+  attempt: Attempt,
+  all: readonly Destination[],
+  forSeconds: number,
+): Promise<number> {
   const endMs = performance.now() + forSeconds * 1000
   let begun = 0
-  const one = () => attempt(HOSTS[begun++ % HOSTS.length] ?? '')
+  const one = () => attempt(all[begun++ % all.length] ?? { host: '', port: PORT })
   if (Number(rate) === 0) {
     const lane = async () => {
       while (performance.now() < endMs) await one()
