@@ -2,7 +2,7 @@
 
 import { cpuSecondsOf } from '../process/vitals.ts'
 import type { Figure } from './figure.ts'
-import { type FloorKind, type FloorMode, floorOf } from './floor.ts'
+import { type FloorKind, type FloorMode, type FloorOptions, floorOf } from './floor.ts'
 import type { HostKind, Listener } from './hosts.ts'
 import { type BenchOptions, Stage } from './stage.ts'
 
@@ -11,7 +11,7 @@ const HOSTS = 100
 /** UDP answers from the address that was asked only if it is bound to it: a socket each, one port. */
 const UDP_PORT = 28_053
 
-/** Until the engine has compiled what runs often: an operator runs for months. */
+/** Until the engine has compiled what runs often, in the operator and in bare loops: they run for months. */
 const WARM_SECONDS = 20
 
 /** Microseconds, from the issue that asked for this benchmark. */
@@ -47,9 +47,8 @@ async function costOf(options: BenchOptions, kind: FloorKind): Promise<Figure[]>
   const shape = { resources, hostsEach: HOSTS, addresses: HOSTS, from: 0, periodSeconds: 1 }
   await stage.create({ name: kind, kind, port: listeners[0]?.port ?? 0, ...shape })
   await stage.untilPublished(TARGETS)
+  const measuring = bareLoops(options, stage, kind, { warmSeconds, seconds })
   await Bun.sleep(warmSeconds * 1000)
-  const measuring = bareLoops(options, stage, kind, seconds)
-  await Bun.sleep(bareWarmSeconds(seconds) * 1000)
   const before = { hits: await hits(), cpu: cpuSecondsOf(pid) }
   await Bun.sleep(seconds * 1000)
   const attempts = (await hits()) - before.hits
@@ -71,23 +70,17 @@ async function bareLoops(
   options: BenchOptions,
   stage: Stage,
   kind: FloorKind,
-  seconds: number,
+  times: Pick<FloorOptions, 'warmSeconds' | 'seconds'>,
 ): Promise<[FloorMode, number][]> {
-  const warmSeconds = bareWarmSeconds(seconds)
   const modes: readonly FloorMode[] = [kind, ...OTHER_WAYS[kind]]
   return await Promise.all(
     modes.map(async (mode, n): Promise<[FloorMode, number]> => {
       const hosts = stage.addresses((n + 1) * HOSTS, HOSTS)
       const [first] = await listen(stage, kind, hosts)
-      const bare = { port: first?.port ?? 0, hosts, rate: TARGETS, warmSeconds, seconds }
+      const bare = { port: first?.port ?? 0, hosts, rate: TARGETS, ...times }
       return [mode, (await floorOf(options.floor, { ...bare, mode })).cpuUs]
     }),
   )
-}
-
-/** Until a bare loop is compiled: a few lines, with all of the engine's compilers. */
-function bareWarmSeconds(seconds: number): number {
-  return seconds / 2
 }
 
 async function listen(stage: Stage, kind: HostKind, hosts: readonly string[]): Promise<Listener[]> {
