@@ -1,12 +1,17 @@
 // Settings of the JavaScript engine that can only be given by environment, before it starts.
 
 /**
- * How often a function runs before the third of JavaScriptCore's four tiers compiles it, times 15; its own
- * default is about 1,000.
+ * How often a function runs before the third of JavaScriptCore's four tiers compiles it, times 15 and more for
+ * a large one; its own default is about 1,000. At 1,000 attempts a second it comes after a few seconds and takes
+ * 10 us off each by HTTP, at 100 a second after half a minute. With 200,000 much of an attempt was still with
+ * the second tier after half a minute at 1,000 a second.
  */
 const OPTIMIZE_AFTER = '20000'
 
-/** Size of a function, in the engine's own count, above which the third tier leaves it alone; by itself 100,000. */
+/**
+ * Size of a function, in the engine's own count, above which the third tier leaves it alone; by itself 100,000.
+ * All that an attempt runs is below; with 300 a third of it was not. With 3,000 it costs the same.
+ */
 const OPTIMIZE_MAX = '1000'
 
 /** As OPTIMIZE_AFTER, for the second tier; its own default is 500. */
@@ -50,14 +55,23 @@ const FREE_SHARE_MIN = '0.15'
 const COLLECT_MS = 10_000
 
 /**
- * The fourth tier pays for hot numeric loops, of which there are none here: off. The third waits until
- * the load is worth it: a call counts 15, so that at 1,000 attempts a second it comes after a quarter of a minute
- * and takes 10 us off each, at 10 a second after twenty minutes. The second waits for 1,300 calls in place of 33:
- * what only a start calls stays with the first. All of it measured with Bun 1.4.5 (test/bench/RESULTS.md).
+ * Milliseconds between two sweeps in which the allocator looks for free memory inside of what is in use, on a
+ * thread of its own while ours waits. By itself it looks every 100, which is 2 us of each attempt at 1,000 a
+ * second. Memory is the same: what a collection frees stays free for longer than that.
+ *
+ * Source: oven-sh/mimalloc, purge_holes_min_interval.
+ */
+const SWEEP_MS = 10_000
+
+/**
+ * The fourth tier pays for hot numeric loops, of which there are none here: off. So is the thread that touches
+ * memory before it is allocated: up to 1 us of each attempt at 1,000 a second, for a haste that nobody here is
+ * in. The second tier waits for 1,300 calls in place of 33: what only a start calls stays with the first. All of
+ * it measured with Bun 1.4.5 (test/bench/RESULTS.md).
  */
 export const SETTINGS = {
   BUN_GC_TIMER_INTERVAL: String(COLLECT_MS),
-  MIMALLOC_PURGE_HOLES_MIN_INTERVAL: String(COLLECT_MS),
+  MIMALLOC_PURGE_HOLES_MIN_INTERVAL: String(SWEEP_MS),
   BUN_JSC_forceRAMSize: String(RAM_BYTES),
   BUN_JSC_gcMaxHeapSize: String(GARBAGE_BYTES),
   BUN_JSC_minEdenToOldGenerationRatio: FREE_SHARE_MIN,

@@ -51,6 +51,7 @@ async function readyWithNothing(options: BenchOptions): Promise<number> {
 /** The floor program, from its start to its end. */
 async function startOfFloor({ floor }: BenchOptions): Promise<number> {
   const startMs = performance.now()
-  await Bun.spawn([floor, 'tcp', '1', '127.0.0.1', '1', '0', '0'], { stdout: 'ignore' }).exited
+  const args = ['tcp', '1', '1', '0', '0']
+  await Bun.spawn([floor, ...args], { stdin: new Blob(['127.0.0.1']), stdout: 'ignore' }).exited
   return performance.now() - startMs
 }
