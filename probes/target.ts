@@ -61,7 +61,7 @@ export type Underway = { cancel(): void }
 
 /**
  * Begins one attempt. `tell` hears how it ended, once, never before this has returned: no promise and no
- * AbortSignal, for which an attempt would pay a tenth of what it costs. Holds no socket once it has told.
+ * AbortSignal, for which an attempt would pay a twentieth of what it costs. Holds no socket once it has told.
  */
 export type Ask = (tell: Tell) => Underway
 
