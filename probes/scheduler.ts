@@ -359,10 +359,9 @@ export class Scheduler {
     try {
       this.#report(running, said)
     } catch (error) {
-      // Even if the listener throws, the others go on, and so does the prober, whose fault it is not.
-      queueMicrotask(() => {
-        throw error
-      })
+      // Even if the listener throws, the others go on, and so does the prober, whose fault it is not. A rejection
+      // that nobody handles ends the process, and has the stack of what was thrown; to throw it anew would not.
+      void Promise.reject(error)
     }
     this.#drain()
     this.#arm()

@@ -222,7 +222,7 @@ describe('what is reported', () => {
     const script = `
       import { Scheduler } from ${JSON.stringify(import.meta.resolve('../../probes/scheduler.ts'))}
       let crashes = 0
-      process.on('uncaughtException', () => { crashes++ })
+      process.on('unhandledRejection', () => { crashes++ })
       const health = { verdict: 'healthy', sinceMs: 0, reason: '', last: 'ok', run: 1, rival: undefined }
       const target = { probe: { kind: 'tcp' }, timeoutMs: 1000, periodMs: 60, fastPeriodMs: 60, successThreshold: 1, failureThreshold: 1 }
       const scheduler = new Scheduler({ askerOf: () => (tell) => { queueMicrotask(() => tell({ result: 'ok' })); return { cancel() {} } }, inFlightMax: 1 })
