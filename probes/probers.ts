@@ -44,7 +44,7 @@ function ofKind<K extends ProbeKind>(
 
 /** One attempt, for those who make one at a time; `signal` ends it before its time. */
 export async function askOnce(target: Target, signal: AbortSignal): Promise<Outcome> {
-  if (signal.aborted) return unknown('aborted')
+  if (signal.aborted && target.probe) return unknown('aborted')
   const { promise, resolve } = Promise.withResolvers<Outcome>()
   const underway = askerOf(target)(resolve)
   const cancel = () => underway.cancel()

@@ -61,7 +61,10 @@ export class Wheel<T extends Slotted> {
 
   #empty(slot: number): T[] {
     const items = this.#slots.get(slot) ?? []
-    for (const item of items) item.slot = undefined
+    for (const item of items) {
+      item.slot = undefined
+      item.place = -1
+    }
     this.#slots.delete(slot)
     return items
   }

@@ -1,6 +1,8 @@
 // How the tests of the probers ask, and how they see what was left behind.
 
 import { readdirSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { wayTo } from '../../probes/dialers.ts'
 import { askOnce } from '../../probes/probers.ts'
 import type { Address, Ask, HttpHeader, Outcome, Probe, Target } from '../../probes/target.ts'
 
@@ -68,5 +70,17 @@ export function askerBy(
     const over = () => tell(said)
     said.then(over, over)
     return { cancel: () => ending.abort() }
+  }
+}
+
+/** A host that does with each connection what it is told, and the way to it. */
+export async function serve(onSocket: (socket: Socket) => void) {
+  const server = createServer(onSocket)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  return {
+    way: wayTo({ host: '127.0.0.1', port }, 'tcp'),
+    [Symbol.dispose]: () => void server.close(),
   }
 }

@@ -1,11 +1,9 @@
 // How an address stands in a URL or a Host header, and what comes of a talk that is broken.
 
 import { expect, test } from 'bun:test'
-import { createServer } from 'node:net'
 import { authority, converse, type Talk } from '../../probes/dial.ts'
-import { wayTo } from '../../probes/dialers.ts'
 import type { Outcome } from '../../probes/target.ts'
-import { descriptors } from './asking.ts'
+import { descriptors, serve } from './asking.ts'
 
 test.each([
   ['192.0.2.1', '192.0.2.1:80'],
@@ -24,16 +22,10 @@ test.each<[name: string, talk: Talk<Outcome>]>([
   ['as it opens', { onOpen: broken, onData() {} }],
   ['at what it hears', { onOpen() {}, onData: broken }],
 ])('a talk that throws %s ends as a rejection, and its socket is freed', async (_, talk) => {
-  const server = createServer((socket) => void socket.end('hello'))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const way = wayTo(
-    { host: '127.0.0.1', port: typeof address === 'object' ? (address?.port ?? 0) : 0 },
-    'tcp',
-  )
+  using host = await serve((socket) => void socket.end('hello'))
   const said = () =>
     new Promise<unknown>((resolve) => {
-      converse(way, talk, (outcome) =>
+      converse(host.way, talk, (outcome) =>
         resolve(Promise.resolve(outcome).catch((error: unknown) => error)),
       )
     })
@@ -43,5 +35,4 @@ test.each<[name: string, talk: Talk<Outcome>]>([
   expect(await said()).toBeInstanceOf(TypeError)
   await Bun.sleep(10)
   expect(descriptors()).toBeLessThanOrEqual(before)
-  server.close()
 })

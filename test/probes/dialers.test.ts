@@ -1,22 +1,10 @@
 // Our own wires: what does not fit is sent later, what floods is read in pieces, what is freed is silent.
 
 import { expect, test } from 'bun:test'
-import { createServer, type Socket } from 'node:net'
 import { dial, type Line, wayTo } from '../../probes/dialers.ts'
-import { descriptors, until } from './asking.ts'
+import { descriptors, serve, until } from './asking.ts'
 
 const silent: Line = { onOpen() {}, onData() {}, onFail() {}, onClose() {} }
-
-async function serve(onSocket: (socket: Socket) => void) {
-  const server = createServer(onSocket)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
-  return {
-    way: wayTo({ host: '127.0.0.1', port }, 'tcp'),
-    [Symbol.dispose]: () => void server.close(),
-  }
-}
 
 test('more than the kernel takes at once arrives whole and in order', async () => {
   const sent = new Uint8Array(8 * 1024 * 1024).map((_, at) => at % 251)

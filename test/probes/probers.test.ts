@@ -13,5 +13,5 @@ test('a target without a probe is ok and is not asked', async () => {
     ...{ key: 'k', host: '127.0.0.1', port: 1, probe: undefined },
     ...{ timeoutMs: 1, periodMs: 1, fastPeriodMs: 1, successThreshold: 1, failureThreshold: 1 },
   }
-  expect(await askOnce(target, AbortSignal.timeout(1_000))).toEqual(ok)
+  expect(await askOnce(target, AbortSignal.abort())).toEqual(ok)
 })
