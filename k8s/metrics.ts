@@ -4,19 +4,33 @@
 
 import type { Attempt } from '../probes/scheduler.ts'
 
-/** Seconds. From what a local network answers in to the longest timeout people set. */
-const BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
+/** Buckets of durations, in seconds: from what a local network answers in to the longest timeout people set. */
+const BUCKETS = [
+  ['upTo1ms', 0.001],
+  ['upTo5ms', 0.005],
+  ['upTo10ms', 0.01],
+  ['upTo50ms', 0.05],
+  ['upTo100ms', 0.1],
+  ['upTo500ms', 0.5],
+  ['upTo1s', 1],
+  ['upTo5s', 5],
+  ['upTo10s', 10],
+  ['above', Number.POSITIVE_INFINITY],
+] as const
 
-/** What is counted for one host, port and kind of probe. */
-export type ProbeCounters = {
-  readonly instance: string
-  readonly probe: string
-  failed: number
+type Bucket = (typeof BUCKETS)[number][0]
+
+/**
+ * What is counted for one host, port and kind of probe; attempts by bucket, not cumulative. All in one object: to
+ * fetch it from memory is what counting costs.
+ */
+export type ProbeCounters = Record<Bucket, number> & {
   successful: number
+  failed: number
   unknown: number
   durationSeconds: number
-  /** Attempts by bucket, not cumulative; the last is for all above. */
-  readonly buckets: Uint32Array
+  readonly instance: string
+  readonly probe: string
 }
 
 export type ResourceMetrics = {
@@ -41,8 +55,24 @@ export type Scalar = {
 }
 
 export function newCounters(instance: string, probe: string): ProbeCounters {
-  const buckets = new Uint32Array(BUCKETS.length + 1)
-  return { instance, probe, failed: 0, successful: 0, unknown: 0, durationSeconds: 0, buckets }
+  return {
+    successful: 0,
+    durationSeconds: 0,
+    upTo1ms: 0,
+    upTo5ms: 0,
+    upTo10ms: 0,
+    upTo50ms: 0,
+    upTo100ms: 0,
+    upTo500ms: 0,
+    upTo1s: 0,
+    upTo5s: 0,
+    upTo10s: 0,
+    above: 0,
+    failed: 0,
+    unknown: 0,
+    instance,
+    probe,
+  }
 }
 
 export function countAttempt(counters: ProbeCounters, { outcome, durationMs }: Attempt): void {
@@ -54,9 +84,12 @@ export function countAttempt(counters: ProbeCounters, { outcome, durationMs }: A
   else counters.failed++
   const seconds = durationMs / 1000
   counters.durationSeconds += seconds
-  let bucket = 0
-  while (seconds > (BUCKETS[bucket] ?? Number.POSITIVE_INFINITY)) bucket++
-  counters.buckets[bucket] = (counters.buckets[bucket] ?? 0) + 1
+  counters[bucketOf(seconds)]++
+}
+
+function bucketOf(seconds: number): Bucket {
+  for (const [bucket, bound] of BUCKETS) if (seconds <= bound) return bucket
+  return 'above'
 }
 
 type Family = {
@@ -130,9 +163,10 @@ function renderHistogram(resource: ResourceMetrics): string {
   for (const counters of resource.counters) {
     const labels = probeLabels(resource, counters)
     let sum = 0
-    for (const [index, count] of counters.buckets.entries()) {
-      sum += count
-      text += `${name}_bucket{${labels},le="${BUCKETS[index] ?? '+Inf'}"} ${sum}\n`
+    for (const [bucket, bound] of BUCKETS) {
+      sum += counters[bucket]
+      const le = bound === Number.POSITIVE_INFINITY ? '+Inf' : bound
+      text += `${name}_bucket{${labels},le="${le}"} ${sum}\n`
     }
     text += `${name}_sum{${labels}} ${counters.durationSeconds}\n${name}_count{${labels}} ${sum}\n`
   }

@@ -24,7 +24,7 @@ import { LOOKUP_MS } from '../dns/lookup.ts'
 import { resolutionOf } from '../dns/memory.ts'
 import type { Resolver } from '../dns/resolver.ts'
 import { type Health, seed } from '../probes/health.ts'
-import type { Attempt, Check, Hurry, Scheduler } from '../probes/scheduler.ts'
+import type { Attempt, Check, Hurry, Listener, Scheduler } from '../probes/scheduler.ts'
 import type { Transition } from './events.ts'
 import { countAttempt, type ProbeCounters } from './metrics.ts'
 import { Names } from './names.ts'
@@ -51,11 +51,25 @@ export function readSeen(object: unknown, known?: Seen): Seen {
   return { metadata: cep.metadata, parsed, status: readStatus(cep.status) }
 }
 
-type Host = {
-  target: HostTarget
+type Hear = (host: Host, attempt: Attempt, before: Health) => void
+
+/** One host and its check, from the moment that `watch` begins it. */
+class Host implements Listener {
   readonly check: Check
+  target: HostTarget
   /** Those of `target`; undefined until it had an attempt. */
   counters: ProbeCounters | undefined
+  readonly #hear: Hear
+
+  constructor(target: HostTarget, watch: (host: Host) => Check, hear: Hear) {
+    this.target = target
+    this.#hear = hear
+    this.check = watch(this)
+  }
+
+  onOutcome(_: Check, attempt: Attempt, before: Health): void {
+    this.#hear(this, attempt, before)
+  }
 }
 
 /** Milliseconds that publishing waits at most for the first answers of new hosts, so that an edit never shows an empty middle. */
@@ -353,12 +367,10 @@ export class Resource {
     const { namespace, name } = this.metadata
     const { health, isTold } = this.#firstHealth(target)
     const id = `${namespace}/${name}/${target.key}`
-    const check = this.#options.scheduler.start(id, target, health, (_, attempt, before) =>
-      this.#hear(made, attempt, before),
-    )
-    const made: Host = { target, check, counters: undefined }
+    const watch = (made: Host) => this.#options.scheduler.start(id, target, health, made)
+    const made = new Host(target, watch, this.#hear)
     this.#hosts.set(target.key, made)
-    if (target.probe) this.#awaiting.set(check, isTold)
+    if (target.probe) this.#awaiting.set(made.check, isTold)
   }
 
   #drop(key: string, { check }: Host): void {
@@ -377,7 +389,7 @@ export class Resource {
     return { health: seed(isWell ? 'healthy' : 'unhealthy', sinceMs, reason), isTold: isKnown }
   }
 
-  #hear(host: Host, attempt: Attempt, before: Health): void {
+  readonly #hear: Hear = (host, attempt, before) => {
     const { target, check } = host
     host.counters ??= this.#series.of(target)
     countAttempt(host.counters, attempt)

@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls'
 import {
   AGAIN,
   type Destination,
+  destinationOf,
   EVENT,
   errnoName,
   IN_PROGRESS,
@@ -23,8 +24,10 @@ import type { Address, Outcome } from './target.ts'
 export type Way = Destination & { readonly via: 'tcp' | 'tls' | 'udp' }
 
 /** Made once for all connections that go there: what is found out about it is kept with it. */
-export function wayTo({ host, port, name }: Address, via: Way['via']): Way {
-  return { host, port, via, sockaddr: undefined, ...(name !== undefined && { name }) }
+export function wayTo(address: Address, via: Way['via']): Way {
+  const { host, port, isIpv6, known } = destinationOf(address)
+  const { name } = address
+  return { host, port, isIpv6, known, via, ...(name !== undefined && { name }) }
 }
 
 /** A connection, from the moment that it is dialled. */
@@ -103,7 +106,7 @@ class OwnWire implements Wire {
 
   #begin(way: Way): Result {
     this.#isDatagram = way.via === 'udp'
-    const fd = this.#libc.socket(this.#isDatagram ? 'datagram' : 'stream', way.host)
+    const fd = this.#libc.socket(this.#isDatagram ? 'datagram' : 'stream', way)
     if (fd < 0) return fd
     this.#fd = fd
     const result = this.#libc.connect(fd, way)

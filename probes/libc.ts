@@ -12,7 +12,7 @@ export type Result = number
 
 export type Libc = {
   /** A socket that never blocks and that no child inherits; a datagram's is told what the network says. */
-  readonly socket: (type: 'stream' | 'datagram', host: string) => Result
+  readonly socket: (type: 'stream' | 'datagram', to: Destination) => Result
   /** -EINPROGRESS for a connection that is on its way. */
   readonly connect: (fd: number, to: Destination) => Result
   /** Bytes that were taken; -EAGAIN when there is no room. */
@@ -23,17 +23,33 @@ export type Libc = {
   readonly pendingError: (fd: number) => Result
   readonly close: (fd: number) => Result
   readonly newEpoll: () => Result
-  /** Has `epoll` report `id` when `fd` has one of `events`, until that is changed or `fd` is closed. */
-  readonly arm: (epoll: number, change: 'add' | 'modify', fd: number, watch: Watch) => Result
+  /**
+   * Has `epoll` report `id`, below 2^32, when `fd` has one of `events`, until that is changed or `fd` is closed.
+   */
+  readonly arm: (
+    epoll: number,
+    change: 'add' | 'modify',
+    fd: number,
+    events: number,
+    id: number,
+  ) => Result
   /** Hands out what is ready now, without waiting; returns how many there were, at most EVENTS_MAX. */
   readonly ready: (epoll: number, tell: (id: number, events: number) => void) => Result
 }
 
-/** A host and port, and what they are to the kernel once somebody has connected there. */
-export type Destination = Address & { sockaddr?: Uint8Array | undefined }
+/** A host and port, and what they are to the kernel. */
+export type Destination = Address & {
+  readonly isIpv6: boolean
+  /**
+   * What has been read of `host` when somebody connected there: an IPv4 address as a number, which takes no
+   * memory of its own that an attempt would have to wait for, or a sockaddr_in6.
+   */
+  known: number | Uint8Array | undefined
+}
 
-/** What to report of a descriptor, and the number to report it under: below 2^32. */
-export type Watch = { readonly id: number; readonly events: number }
+export function destinationOf({ host, port }: Address): Destination {
+  return { host, port, isIpv6: host.includes(':'), known: undefined }
+}
 
 // Source: Linux UAPI; the same on x86-64 and arm64.
 export const EVENT = { in: 0x1, out: 0x4, error: 0x8, hangUp: 0x10 } as const
@@ -53,7 +69,8 @@ const RECEIVE_ERRORS = { ipv4: [0, 11], ipv6: [41, 25] } as const
 const SO_ERROR = 4
 const MSG_NOSIGNAL = 0x4000
 /** Bytes of a sockaddr_in and a sockaddr_in6. */
-const ADDRESS_BYTES = { ipv4: 16, ipv6: 28 } as const
+const INET_BYTES = 16
+const INET6_BYTES = 28
 /** Bytes of an epoll_event and where its data begins: packed on x86-64 alone. */
 const [EVENT_BYTES, DATA_AT] = process.arch === 'x64' ? [12, 4] : [16, 8]
 /** Longer than any address or name of an interface, with its NUL. */
@@ -111,14 +128,17 @@ function open(): Libc | undefined {
  * kernel's structures are not as we think, Bun's sockets do it.
  */
 export function isSound(c: Libc): boolean {
-  const [epoll, fd] = [c.newEpoll(), c.socket('datagram', '127.0.0.1')]
-  const asked = { id: 0x9234_5678, events: EVENT.out }
-  const told: Watch[] = []
-  c.arm(epoll, 'add', fd, asked)
-  c.ready(epoll, (id, events) => told.push({ id, events }))
+  const [epoll, fd] = [
+    c.newEpoll(),
+    c.socket('datagram', destinationOf({ host: '127.0.0.1', port: 0 })),
+  ]
+  const [asked, id] = [EVENT.out, 0x9234_5678]
+  const told: number[][] = []
+  c.arm(epoll, 'add', fd, asked, id)
+  c.ready(epoll, (...event) => told.push(event))
   for (const each of [epoll, fd]) if (each >= 0) c.close(each)
   // Without a descriptor left there is nothing to learn.
-  return epoll < 0 || fd < 0 || Bun.deepEquals(told, [asked])
+  return epoll < 0 || fd < 0 || Bun.deepEquals(told, [[id, asked]])
 }
 
 function load() {
@@ -145,14 +165,18 @@ function load() {
 function wrap(c: ReturnType<typeof load>): Libc {
   const errnoAt = c.__errno_location() as Pointer
   const ip = new Uint8Array(16)
+  const ipAsNumber = new DataView(ip.buffer)
+  const inet = new DataView(new ArrayBuffer(INET_BYTES))
+  inet.setUint16(0, AF_INET, true)
+  const inetBytes = new Uint8Array(inet.buffer)
   const text = new Uint8Array(TEXT_BYTES)
   const encoder = new TextEncoder()
   const option = new Int32Array(2)
   const optionBytes = new Uint32Array(1)
   const change = new DataView(new ArrayBuffer(EVENT_BYTES))
   const changeBytes = new Uint8Array(change.buffer)
-  const events = new DataView(new ArrayBuffer(EVENT_BYTES * EVENTS_MAX))
-  const eventsBytes = new Uint8Array(events.buffer)
+  const told = new DataView(new ArrayBuffer(EVENT_BYTES * EVENTS_MAX))
+  const toldBytes = new Uint8Array(told.buffer)
 
   /** Nothing may come between a call and this. */
   const checked = (result: number): Result => (result < 0 ? -read.i32(errnoAt, 0) : result)
@@ -164,23 +188,33 @@ function wrap(c: ReturnType<typeof load>): Libc {
     return text
   }
 
-  /**
-   * The address as a sockaddr; undefined for what is none. Without a DataView where it can be had: small
-   * arrays that have a buffer of their own take five times the memory.
-   */
+  /** The address as a sockaddr, good until the next one is asked for; undefined for what is none. */
   function sockaddr(to: Destination): Uint8Array | undefined {
-    if (to.sockaddr) return to.sockaddr
+    const known = to.known ?? (to.isIpv6 ? readIpv6(to) : readIpv4(to))
+    if (typeof known !== 'number') return known
+    inet.setUint16(2, to.port)
+    inet.setInt32(4, known)
+    return inetBytes
+  }
+
+  // What is no address is refused by inet_pton.
+
+  function readIpv4(to: Destination): number | undefined {
+    if (c.inet_pton(AF_INET, nulTerminated(to.host), ip) !== 1) return undefined
+    to.known = ipAsNumber.getInt32(0)
+    return to.known
+  }
+
+  /** Not by a DataView if it is kept: small arrays that have a buffer of their own take five times the memory. */
+  function readIpv6(to: Destination): Uint8Array | undefined {
     const [literal = '', zone = ''] = to.host.split('%')
-    // What is no address is refused by inet_pton.
-    const family = literal.includes(':') ? AF_INET6 : AF_INET
-    if (c.inet_pton(family, nulTerminated(literal), ip) !== 1) return undefined
-    const bytes = new Uint8Array(family === AF_INET6 ? ADDRESS_BYTES.ipv6 : ADDRESS_BYTES.ipv4)
-    bytes.set([family, 0, to.port >> 8, to.port & 0xff])
-    if (family === AF_INET) bytes.set(ip.subarray(0, 4), 4)
-    else bytes.set(ip, 8)
+    if (c.inet_pton(AF_INET6, nulTerminated(literal), ip) !== 1) return undefined
+    const bytes = new Uint8Array(INET6_BYTES)
+    bytes.set([AF_INET6, 0, to.port >> 8, to.port & 0xff])
+    bytes.set(ip, 8)
     // An interface can come back under another number.
     if (zone) new DataView(bytes.buffer).setUint32(24, scopeOf(zone), true)
-    else to.sockaddr = bytes
+    else to.known = bytes
     return bytes
   }
 
@@ -189,8 +223,7 @@ function wrap(c: ReturnType<typeof load>): Libc {
   }
 
   return {
-    socket: (type, host) => {
-      const isIpv6 = host.includes(':')
+    socket: (type, { isIpv6 }) => {
       const family = isIpv6 ? AF_INET6 : AF_INET
       const fd = checked(c.socket(family, SOCK[type] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
       if (type === 'datagram' && fd >= 0) {
@@ -216,15 +249,15 @@ function wrap(c: ReturnType<typeof load>): Libc {
     },
     close: (fd) => checked(c.close(fd)),
     newEpoll: () => checked(c.epoll_create1(EPOLL_CLOEXEC)),
-    arm: (epoll, how, fd, watch) => {
-      change.setUint32(0, watch.events, true)
-      change.setUint32(DATA_AT, watch.id, true)
+    arm: (epoll, how, fd, events, id) => {
+      change.setUint32(0, events, true)
+      change.setUint32(DATA_AT, id, true)
       return checked(c.epoll_ctl(epoll, EPOLL_CTL[how], fd, changeBytes))
     },
     ready: (epoll, tell) => {
-      const count = checked(c.epoll_wait(epoll, eventsBytes, EVENTS_MAX, 0))
+      const count = checked(c.epoll_wait(epoll, toldBytes, EVENTS_MAX, 0))
       for (let at = 0; at < count * EVENT_BYTES; at += EVENT_BYTES) {
-        tell(events.getUint32(at + DATA_AT, true), events.getUint32(at, true))
+        tell(told.getUint32(at + DATA_AT, true), told.getUint32(at, true))
       }
       return count
     },

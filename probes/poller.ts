@@ -39,7 +39,7 @@ export class Poller {
     const epoll = this.#epoll ?? this.#libc.newEpoll()
     if (epoll < 0) return epoll
     this.#epoll = epoll
-    const result = this.#libc.arm(epoll, 'add', fd, { id: fd, events })
+    const result = this.#libc.arm(epoll, 'add', fd, events, fd)
     if (result < 0) return result
     this.#polled[fd] = polled
     this.#since[fd] = this.#looks
@@ -50,7 +50,7 @@ export class Poller {
 
   /** Tells of other events from now on. */
   change(fd: number, events: number): void {
-    this.#libc.arm(this.#epoll ?? -1, 'modify', fd, { id: fd, events })
+    this.#libc.arm(this.#epoll ?? -1, 'modify', fd, events, fd)
   }
 
   /** Tells nothing any more. The kernel forgets a descriptor by itself, when it is closed. */

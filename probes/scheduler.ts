@@ -21,8 +21,13 @@ export type Check = Slotted & {
   isStopped: boolean
   /** Set while it is hurried, until it is settled again. */
   hurry: Hurry | undefined
+  readonly listener: Listener
+}
+
+/** Who wants to know of a target. An object for which nothing more is to be fetched from memory than itself. */
+export type Listener = {
   /** Told after each attempt; `before` is the health that the outcome met. */
-  readonly onOutcome: (check: Check, attempt: Attempt, before: Health) => void
+  onOutcome(check: Check, attempt: Attempt, before: Health): void
 }
 
 /** Checks that are hurried together. Read it freely; only the scheduler writes it. */
@@ -90,6 +95,10 @@ const HURRY_PORTION = 256
  * kilobytes each, are then still at hand in the processor's caches.
  */
 const BEGUN_AT_ONCE = 32
+/** How long attempts are begun before all else has its turn, with what is left over after it. Milliseconds. */
+const DRAIN_MAX_MS = 10
+/** Where both wait, one that is failing or new is begun after so many that are well: neither starves. */
+const WELL_IN_A_ROW = 3
 /** Its multiples, taken modulo 1, are spread as evenly as numbers can be. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2
 /** An attempt that has not ended this long after it was cancelled is given up. Milliseconds. */
@@ -104,6 +113,10 @@ export class Scheduler {
   #failingRunning = 0
   /** Checks that are due and wait for a place, first come first served: the well ones and the failing. */
   readonly #waiting = { well: new Fifo<Check>(), failing: new Fifo<Check>() }
+  /** Those that were begun since the last failing one, while one waited. */
+  #wellInARow = 0
+  #isDraining = false
+  #isDrainDue = false
   /** Takes the pending tick back; undefined when none is pending. */
   #cancelTick: (() => void) | undefined
   /** When the pending tick should fire. */
@@ -128,7 +141,7 @@ export class Scheduler {
   }
 
   /** Starts to watch `target` from `health` on; the first attempt comes with the next tick. */
-  start(id: string, target: Target, health: Health, onOutcome: Check['onOutcome']): Check {
+  start(id: string, target: Target, health: Health, listener: Listener): Check {
     const check: Check = {
       id,
       phase: phaseOf(id),
@@ -140,7 +153,7 @@ export class Scheduler {
       slot: undefined,
       place: -1,
       hurry: undefined,
-      onOutcome,
+      listener,
     }
     if (target.probe && !this.#isClosed) {
       this.#wheel.insert(check, this.#options.monotonicMs())
@@ -180,7 +193,7 @@ export class Scheduler {
       this.#queueHurried(check, hurry)
     }
     this.#admitHurried()
-    this.#drain()
+    this.#drainSoon()
     this.#arm()
     return hurry
   }
@@ -292,23 +305,51 @@ export class Scheduler {
     }
   }
 
-  /** Starts what waits, as far as there are places, and takes in what has come of the first meanwhile. */
+  /**
+   * Starts what waits, as far as there are places, and takes in what has come of the first meanwhile. What is
+   * begun when the time is up goes on by itself, and what waits still goes on with its ends.
+   */
   #drain(): void {
-    const { inFlightMax, takeIn } = this.#options
-    for (let begun = 1; this.#running.length < inFlightMax; begun++) {
-      const check = this.#nextWaiting()
-      if (!check) break
-      this.#begin(check)
-      if (begun % BEGUN_AT_ONCE === 0) takeIn()
+    const { inFlightMax, takeIn, monotonicMs } = this.#options
+    const endMs = monotonicMs() + DRAIN_MAX_MS
+    this.#isDraining = true
+    try {
+      for (let begun = 1; this.#running.length < inFlightMax; begun++) {
+        const check = this.#nextWaiting()
+        if (!check) break
+        this.#begin(check)
+        if (begun % BEGUN_AT_ONCE !== 0) continue
+        if (monotonicMs() > endMs) break
+        takeIn()
+      }
+    } finally {
+      this.#isDraining = false
     }
   }
 
-  /** Those that are well come first; those that are failing never take all places. */
+  /** After all that has ended just now: each on its own would begin another, and no crowd would be small. */
+  #drainSoon(): void {
+    const { well, failing } = this.#waiting
+    if (this.#isDraining || this.#isDrainDue || well.size + failing.size === 0) return
+    this.#isDrainDue = true
+    queueMicrotask(() => {
+      this.#isDrainDue = false
+      if (!this.#isClosed) this.#drain()
+      this.#arm()
+    })
+  }
+
+  /** Those that are well come first, but not always; those that are failing never take all places. */
   #nextWaiting(): Check | undefined {
     const { well, failing } = this.#waiting
-    if (well.size > 0) return well.shift()
     const failingMax = Math.max(1, Math.floor(this.#options.inFlightMax * FAILING_SHARE))
-    return this.#failingRunning < failingMax ? failing.shift() : undefined
+    const mayFail = failing.size > 0 && this.#failingRunning < failingMax
+    if (well.size > 0 && (!mayFail || this.#wellInARow < WELL_IN_A_ROW)) {
+      this.#wellInARow++
+      return well.shift()
+    }
+    this.#wellInARow = 0
+    return mayFail ? failing.shift() : undefined
   }
 
   #begin(check: Check): void {
@@ -363,7 +404,7 @@ export class Scheduler {
       // that nobody handles ends the process, and has the stack of what was thrown; to throw it anew would not.
       void Promise.reject(error)
     }
-    this.#drain()
+    this.#drainSoon()
     this.#arm()
   }
 
@@ -382,7 +423,7 @@ export class Scheduler {
       if (!isInDoubt(check.health)) check.hurry = undefined
       this.#wheel.insert(check, nextDueMs(check.target, check.phase, check.health, startMs, nowMs))
     }
-    check.onOutcome(check, { outcome, durationMs: nowMs - startMs }, before)
+    check.listener.onOutcome(check, { outcome, durationMs: nowMs - startMs }, before)
   }
 
   /** What an attempt is taken to have said, given how it ended and how we were doing meanwhile. */

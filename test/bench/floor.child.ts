@@ -5,6 +5,7 @@
 import { connect } from 'node:net'
 import {
   type Destination,
+  destinationOf,
   EVENT,
   errnoName,
   IN_PROGRESS,
@@ -25,6 +26,7 @@ const CALL_END = Buffer.from([1, 5, 0, 0, 0, 1])
 const SETTINGS_ACK = Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0])
 const PING = Buffer.from('ping')
 const NOTHING = Buffer.alloc(0)
+const NOWHERE = destinationOf({ host: '', port: 0 })
 
 /** The same object each time for the same host, as the operator's targets are. */
 type Attempt = (to: Destination) => Promise<void>
@@ -48,7 +50,7 @@ function viaOwnCalls(
   const into = Buffer.alloc(64 * 1024)
   return (to) =>
     new Promise((resolve) => {
-      const fd = checked(own.socket(type, to.host))
+      const fd = checked(own.socket(type, to))
       const begun = own.connect(fd, to)
       if (begun !== IN_PROGRESS) checked(begun)
       const done = () => {
@@ -68,11 +70,11 @@ function viaOwnCalls(
       const opened = () => {
         if (!request) return done()
         say(request)
-        checked(own.arm(epoll, 'modify', fd, { id: fd, events: EVENT.in }))
+        checked(own.arm(epoll, 'modify', fd, EVENT.in, fd))
       }
       if (epoll < 0) epoll = checked(own.newEpoll())
       const isOpen = type === 'datagram' && request
-      checked(own.arm(epoll, 'add', fd, { id: fd, events: isOpen ? EVENT.in : EVENT.out }))
+      checked(own.arm(epoll, 'add', fd, isOpen ? EVENT.in : EVENT.out, fd))
       if (isOpen) say(request)
       else waiting.set(fd, opened)
       lookSoon(own)
@@ -166,7 +168,7 @@ async function main(attempt: Attempt | undefined): Promise<void> {
     return
   }
   const hosts = (await Bun.stdin.text()).split(',')
-  const all = hosts.map((host): Destination => ({ host, port: PORT, sockaddr: undefined }))
+  const all = hosts.map((host) => destinationOf({ host, port: PORT }))
   await run(attempt, all, Number(warmSeconds))
   const before = process.cpuUsage()
   const startMs = performance.now()
@@ -185,7 +187,7 @@ async function run(
 ): Promise<number> {
   const endMs = performance.now() + forSeconds * 1000
   let begun = 0
-  const one = () => attempt(all[begun++ % all.length] ?? { host: '', port: PORT })
+  const one = () => attempt(all[begun++ % all.length] ?? NOWHERE)
   if (Number(rate) === 0) {
     const lane = async () => {
       while (performance.now() < endMs) await one()

@@ -25,7 +25,13 @@ type Case = {
 function waits({ health, threshold, agoMs = 0, isBusy = false, dueInMs, hurry }: Case): boolean {
   const check = {
     ...{ id: 'a', phase: 0, target: target('a', { failureThreshold: threshold }), health, isBusy },
-    ...{ ask: undefined, isStopped: false, hurry: undefined, onOutcome: () => {}, place: -1 },
+    ...{
+      ask: undefined,
+      isStopped: false,
+      hurry: undefined,
+      listener: { onOutcome() {} },
+      place: -1,
+    },
     slot: dueInMs === undefined ? undefined : (NOW_MS + dueInMs) / TICK_MS,
   }
   const turned = { atMs: NOW_MS - agoMs, from: 'healthy' } as const

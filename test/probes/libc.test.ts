@@ -3,6 +3,7 @@
 import { afterEach, expect, test } from 'bun:test'
 import {
   AGAIN,
+  destinationOf,
   EVENT,
   errnoName,
   forgoLibc,
@@ -14,6 +15,7 @@ import {
 import { Poller } from '../../probes/poller.ts'
 import { descriptors, until } from './asking.ts'
 
+const LOOPBACK = destinationOf({ host: '127.0.0.1', port: 9 })
 const isKnown = process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch)
 afterEach(() => forgoLibc(false))
 
@@ -49,8 +51,9 @@ test.each([
   ['1.2.3', 'EINVAL'],
   [`${'1'.repeat(500)}`, 'EINVAL'],
 ])('connect() to "%s" is %s and touches nothing', (host, name) => {
-  const fd = own().socket('stream', host)
-  expect(errnoName(own().connect(fd, { host, port: 1 }))).toBe(name)
+  const to = destinationOf({ host, port: 1 })
+  const fd = own().socket('stream', to)
+  expect(errnoName(own().connect(fd, to))).toBe(name)
   expect(own().close(fd)).toBe(0)
 })
 
@@ -58,8 +61,9 @@ test.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])(
   'a refusal of %s is known as one',
   async (host) => {
     const before = descriptors()
-    const fd = own().socket('stream', host)
-    const result = own().connect(fd, { host, port: 1 })
+    const to = destinationOf({ host, port: 1 })
+    const fd = own().socket('stream', to)
+    const result = own().connect(fd, to)
     // Within this machine the answer may be there before the call returns.
     if (result === IN_PROGRESS) {
       expect(errnoName(own().pendingError(fd))).toBe('ECONNREFUSED')
@@ -72,8 +76,9 @@ test.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])(
 
 test('a zone of an IPv6 address is a name or a number, and one that there is not is refused', () => {
   const link = (zone: string) => {
-    const fd = own().socket('datagram', 'fe80::1')
-    const result = own().connect(fd, { host: `fe80::1%${zone}`, port: 9 })
+    const to = destinationOf({ host: `fe80::1%${zone}`, port: 9 })
+    const fd = own().socket('datagram', to)
+    const result = own().connect(fd, to)
     own().close(fd)
     return result < 0 ? errnoName(result) : 'connected'
   }
@@ -100,7 +105,7 @@ test('calls on a descriptor that is closed are errors, not crashes', () => {
     own().receive(-1, bytes),
     own().pendingError(-1),
     own().close(-1),
-    own().arm(-1, 'add', -1, { id: 1, events: EVENT.in }),
+    own().arm(-1, 'add', -1, EVENT.in, 1),
     own().ready(-1, () => {}),
   ]
   expect(results.map(errnoName)).toEqual(results.map(() => 'EBADF'))
@@ -111,8 +116,8 @@ function readySockets() {
   const poller = new Poller(own())
   const told: string[] = []
   const add = (name: string, onTold = () => {}) => {
-    const fd = own().socket('datagram', '127.0.0.1')
-    own().connect(fd, { host: '127.0.0.1', port: 9 })
+    const fd = own().socket('datagram', LOOPBACK)
+    own().connect(fd, LOOPBACK)
     const onReady = () => {
       told.push(name)
       poller.remove(fd)
@@ -156,7 +161,7 @@ test('a poller looks less and less often while nothing comes, and not at all whe
   let looks = 0
   const counting = { ...own(), ready: () => 0 * looks++ }
   const poller = new Poller(counting)
-  const fd = own().socket('datagram', '127.0.0.1')
+  const fd = own().socket('datagram', LOOPBACK)
   poller.add(fd, EVENT.in, { onReady() {} })
   await Bun.sleep(300)
   // 1 ms and then 1.3 times as long each, up to 20: 24 looks in 300 ms where each is on time.

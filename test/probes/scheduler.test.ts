@@ -226,13 +226,13 @@ describe('what is reported', () => {
       const health = { verdict: 'healthy', sinceMs: 0, reason: '', last: 'ok', run: 1, rival: undefined }
       const target = { probe: { kind: 'tcp' }, timeoutMs: 1000, periodMs: 60, fastPeriodMs: 60, successThreshold: 1, failureThreshold: 1 }
       const scheduler = new Scheduler({ askerOf: () => (tell) => { queueMicrotask(() => tell({ result: 'ok' })); return { cancel() {} } }, inFlightMax: 1 })
-      scheduler.start('bad', target, health, () => { throw new Error('the listener threw') })
+      scheduler.start('bad', target, health, { onOutcome() { throw new Error('the listener threw') } })
       let reports = 0
-      scheduler.start('good', target, health, async () => {
+      scheduler.start('good', target, health, { async onOutcome() {
         if (++reports < 3) return
         console.log(crashes > 0)
         process.exit(0)
-      })`
+      } })`
     const { stdout, exited } = Bun.spawn([process.execPath, '-e', script], { stderr: 'inherit' })
     expect(await new Response(stdout).text()).toBe('true\n')
     expect(await exited).toBe(0)
@@ -321,9 +321,9 @@ describe('bounds', () => {
       monotonicMs: () => nowMs,
       setTimer: () => () => {},
     })
-    scheduler.start('a', target('a'), settledWell, (_, { outcome }) =>
-      reported.push(outcome.result),
-    )
+    scheduler.start('a', target('a'), settledWell, {
+      onOutcome: (_, { outcome }) => void reported.push(outcome.result),
+    })
     for (const endMs = nowMs + 3_700; nowMs < endMs; nowMs += TICK_MS) scheduler.tick()
     expect(answers).toHaveLength(2)
     expect(reported).toEqual(['failed'])
@@ -495,6 +495,7 @@ describe('hurry()', () => {
     const [last = 0] = world.startsOf('a').slice(-1)
     await world.advance(last + 5_000 - world.nowMs)
     world.scheduler.hurry([check])
+    await world.advance(0)
     await world.advance(10_000)
     const [hurried = 0, next = 0] = world.startsOf('a').slice(-2)
     expect(hurried).toBe(last + 5_000)
@@ -508,6 +509,7 @@ describe('hurry()', () => {
     const before = world.seen.length
     // Nobody's phase is near: what comes within three ticks was hurried, but for a few.
     world.scheduler.hurry(checks)
+    await world.advance(0)
     const atOnce = world.seen.length - before
     expect(atOnce).toBeGreaterThan(200)
     expect(atOnce).toBeLessThanOrEqual(256)
@@ -536,6 +538,7 @@ describe('hurry()', () => {
     await world.advance(1_000)
     answer = { afterMs: 30, outcome: failed('down') }
     world.scheduler.hurry(checks)
+    await world.advance(0)
     await world.stall(400, 'the tick')
     expect(world.reports.slice(3).map(({ attempt }) => attempt.outcome)).toEqual(
       Array(3).fill(STOOD_STILL),
@@ -615,9 +618,11 @@ describe('stop(), update() and close()', () => {
   test('stop() in the middle of a report is kept to', async () => {
     const world = new Simulation(10, () => answersAtOnce)
     let reports = 0
-    world.scheduler.start('a', target('a'), settledWell, (check) => {
-      reports++
-      world.scheduler.stop(check)
+    world.scheduler.start('a', target('a'), settledWell, {
+      onOutcome(check) {
+        reports++
+        world.scheduler.stop(check)
+      },
     })
     await world.advance(60_000)
     expect(reports).toBe(1)
@@ -725,7 +730,7 @@ describe('stop(), update() and close()', () => {
   test('the real timer ticks when none is given', async () => {
     const { promise, resolve } = Promise.withResolvers<string>()
     const scheduler = new Scheduler({ askerOf: () => (tell) => toldSoon(ok, tell), inFlightMax: 1 })
-    scheduler.start('a', target('a'), settledWell, ({ id }) => resolve(id))
+    scheduler.start('a', target('a'), settledWell, { onOutcome: ({ id }) => resolve(id) })
     expect(await promise).toBe('a')
     await scheduler.close()
   })
@@ -757,8 +762,8 @@ test.each([
       ...{ key: 'k', host: '127.0.0.1', port: 1, probe: { kind: 'tcp' }, timeoutMs: 1_000 },
       ...{ periodMs: 10_000, fastPeriodMs: 1_000, successThreshold: 1, failureThreshold: 1 },
     }
-    scheduler.start('x', target, seed('healthy', 0, ''), (_check, { outcome }) => {
-      outcomes.push(outcome)
+    scheduler.start('x', target, seed('healthy', 0, ''), {
+      onOutcome: (_, { outcome }) => void outcomes.push(outcome),
     })
     for (; nowMs <= 1_200; nowMs += TICK_MS) {
       scheduler.tick()
@@ -768,32 +773,72 @@ test.each([
   },
 )
 
-test('what has come of the first of a crowd is taken in while the rest of it is begun', () => {
-  let nowMs = 0
-  let begun = 0
-  let over = 0
-  let mostAtOnce = 0
-  const scheduler = new Scheduler({
-    monotonicMs: () => nowMs,
-    wallMs: () => nowMs,
-    setTimer: () => () => {},
-    takeIn: () => {
-      over = begun
-    },
-    inFlightMax: 1_000,
-    askerOf: () => (tell) => {
-      begun++
-      mostAtOnce = Math.max(mostAtOnce, begun - over)
-      return toldSoon(ok, tell)
-    },
-  })
-  const target: Target = {
-    ...{ key: 'k', host: '127.0.0.1', port: 1, probe: { kind: 'tcp' }, timeoutMs: 1_000 },
-    ...{ periodMs: 10_000, fastPeriodMs: 1_000, successThreshold: 1, failureThreshold: 1 },
+describe('a crowd', () => {
+  /** 500 hosts that are due at once and answer when they are looked at; each attempt takes `eachMs` to begin. */
+  function crowd(eachMs: number) {
+    let nowMs = 0
+    const seen = { begun: 0, atOnceMax: 0 }
+    let underway: Tell[] = []
+    let isLooking = false
+    // As a poller does: what comes while it hands out is for the next look.
+    const takeIn = () => {
+      if (isLooking) return
+      isLooking = true
+      const over = underway
+      underway = []
+      for (const tell of over) tell(ok)
+      isLooking = false
+    }
+    const scheduler = new Scheduler({
+      monotonicMs: () => nowMs,
+      wallMs: () => nowMs,
+      setTimer: () => () => {},
+      takeIn,
+      inFlightMax: 1_000,
+      askerOf: () => (tell) => {
+        nowMs += eachMs
+        seen.begun++
+        underway.push(tell)
+        seen.atOnceMax = Math.max(seen.atOnceMax, underway.length)
+        return { cancel() {} }
+      },
+    })
+    const nobody = { onOutcome() {} }
+    for (const key of keys(500)) scheduler.start(key, target(key), settledWell, nobody)
+    nowMs = TICK_MS
+    scheduler.tick()
+    return { seen, takeIn }
   }
-  for (let n = 0; n < 500; n++) scheduler.start(`x${n}`, target, seed('healthy', 0, ''), () => {})
-  nowMs = TICK_MS
-  scheduler.tick()
-  expect(begun).toBe(500)
-  expect(mostAtOnce).toBeLessThanOrEqual(64)
+
+  test('is begun in portions, each when what has come of the one before was taken in', () => {
+    const { seen } = crowd(0)
+    expect(seen.begun).toBe(500)
+    expect(seen.atOnceMax).toBeLessThanOrEqual(32)
+  })
+
+  test('that takes long lets all else have its turn, and goes on when the first are over', async () => {
+    const { seen, takeIn } = crowd(1)
+    expect(seen.begun).toBeLessThanOrEqual(32)
+    while (seen.begun < 500) {
+      const before = seen.begun
+      takeIn()
+      await Promise.resolve()
+      expect(seen.begun).toBeGreaterThan(before)
+      expect(seen.begun).toBeLessThanOrEqual(before + 32)
+    }
+  })
+
+  test.each([
+    ['new', seed('unhealthy', 0, '')],
+    ['failing', settledOut],
+  ])('of well hosts that never ends leaves a turn for one that is %s', async (_, first) => {
+    const world = new Simulation(1, () => ({ afterMs: 100, outcome: ok }))
+    for (const key of keys(1_000)) world.start(target(key), settledWell)
+    await world.advance(20_000)
+    world.start(target('late'), first)
+    await world.advance(1_000)
+    expect(world.startsOf('late').length).toBeGreaterThan(0)
+    await world.advance(20_000)
+    expect(world.reports.filter(({ id }) => id !== 'late').length).toBeGreaterThan(300)
+  })
 })

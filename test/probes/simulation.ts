@@ -2,7 +2,7 @@
 // answers come in the order of their times. Nothing here waits for real time.
 
 import { type Health, seed } from '../../probes/health.ts'
-import { type Attempt, type Check, Scheduler } from '../../probes/scheduler.ts'
+import { type Attempt, type Check, type Listener, Scheduler } from '../../probes/scheduler.ts'
 import {
   failed,
   type Outcome,
@@ -83,10 +83,10 @@ export class Simulation {
   }
 
   start(target: Target, health: Health = seed('unhealthy', 0, '')): Check {
-    return this.scheduler.start(target.key, target, health, this.onOutcome)
+    return this.scheduler.start(target.key, target, health, this)
   }
 
-  readonly onOutcome: Check['onOutcome'] = (check, attempt, before) => {
+  readonly onOutcome: Listener['onOutcome'] = (check, attempt, before) => {
     const { id, health } = check
     this.reports.push({ id, atMs: this.nowMs, attempt, health, before })
   }
