@@ -81,7 +81,7 @@ export function createRecorder(
     underWay++
     told
       .catch((error: unknown) =>
-        log.debug('cannot write event', () => ({ reason, why: messageOf(error) })),
+        log.debug?.('cannot write event', { reason, why: messageOf(error) }),
       )
       .finally(() => {
         underWay--

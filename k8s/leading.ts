@@ -183,22 +183,25 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
 
   function adoptable(key: string, seen: Seen): Resource {
     const { namespace, name } = seen.metadata
+    const { debug } = log
     const resource = new Resource(seen, {
       scheduler,
       resolver,
       policy,
       onNews: () => queue.mark(key),
       onTransition: (transition) => logTransition(seen, transition),
-      onAttempt: (target, { outcome, durationMs }) =>
-        log.debug('attempt', () => ({
-          namespace,
-          name,
-          target: targetText(target),
-          probe: target.probe?.kind,
-          result: outcome.result,
-          reason: outcome.result === 'ok' ? undefined : outcome.reason,
-          ms: Math.round(durationMs),
-        })),
+      onAttempt:
+        debug &&
+        ((target, { outcome, durationMs }) =>
+          debug('attempt', {
+            namespace,
+            name,
+            target: targetText(target),
+            probe: target.probe?.kind,
+            result: outcome.result,
+            reason: outcome.result === 'ok' ? undefined : outcome.reason,
+            ms: Math.round(durationMs),
+          })),
     })
     resources.set(key, resource)
     return resource

@@ -9,8 +9,8 @@ export type Log = {
   readonly warn: (message: string, fields?: Fields) => void
   /** Transitions and writes. */
   readonly info: (message: string, fields?: Fields) => void
-  /** Attempts; only with `--v 4` and above, and only then are the fields asked for. */
-  readonly debug: (message: string, fieldsOf?: () => Fields) => void
+  /** Attempts; undefined below `--v 4`, so that an attempt pays nothing for a line that nobody wants. */
+  readonly debug: ((message: string, fields?: Fields) => void) | undefined
 }
 
 export type LogOptions = { readonly format: 'text' | 'json'; readonly verbosity: number }
@@ -57,10 +57,7 @@ export function createLog({ format, verbosity }: LogOptions, sink: LogSink = sta
     error: at('error'),
     warn: at('warn'),
     info: at('info'),
-    debug:
-      verbosity >= DEBUG_VERBOSITY
-        ? (message, fieldsOf) => write('debug', message, fieldsOf?.() ?? {})
-        : () => {},
+    debug: verbosity >= DEBUG_VERBOSITY ? at('debug') : undefined,
   }
 }
 

@@ -89,8 +89,9 @@ export type ResourceOptions = {
   readonly policy: HostPolicy
   /** Told when something happened that may have to be written. */
   readonly onNews: () => void
-  /** Told of each attempt and of each host that has come or gone, for logs. */
-  readonly onAttempt: (target: HostTarget, attempt: Attempt) => void
+  /** Told of each attempt, for logs; undefined when nobody wants to know. */
+  readonly onAttempt: ((target: HostTarget, attempt: Attempt) => void) | undefined
+  /** Told of each host that has come or gone, for logs. */
   readonly onTransition: (transition: Transition) => void
 }
 
@@ -393,7 +394,7 @@ export class Resource {
     const { target, check } = host
     host.counters ??= this.#series.of(target)
     countAttempt(host.counters, attempt)
-    this.#options.onAttempt(target, attempt)
+    this.#options.onAttempt?.(target, attempt)
     const isTold = this.#awaiting.get(check)
     const isFirst = this.#awaiting.size > 0 && this.#awaiting.delete(check)
     const { health } = check
