@@ -128,9 +128,10 @@ function momentsOf({ session, namespace }: Sandbox): Moment[] {
   })
 }
 
+/** As proxies read them: kube-controller-manager now and then makes a copy twice, which is one address to them. */
 function readyIn(slices: readonly KubeObject[]): string[] {
-  const told = slices.flatMap((slice) => readSlice(slice).told)
-  return told.filter((each) => !each.startsWith('!')).sort()
+  const told = new Set(slices.flatMap((slice) => readSlice(slice).told))
+  return [...told].filter((each) => !each.startsWith('!')).sort()
 }
 
 /** Milliseconds for which both sets stood and differed, at most, from moment `from` on. */
