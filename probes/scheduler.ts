@@ -83,8 +83,13 @@ export const TICK_MS = 50
 const SLEEP_MAX_MS = 1000
 /** Late by more than this, the process stood still. A quarter of the shortest timeout there is. Milliseconds. */
 export const STALL_MS = 250
-/** Share of the places in flight that hosts which are failing may hold, so that they never starve the others. */
+/** Share of the places in flight that hosts which are failing may hold, so that the others find some free. */
 const FAILING_SHARE = 0.75
+/**
+ * While others wait, too, failing and new ones have one attempt of so many, and hold one place of so many at most,
+ * for one that is silent holds its own until its timeout: neither kind starves.
+ */
+const FAILING_EVERY = 4
 /**
  * Attempts that are brought forward in one tick: 30 ms of CPU if half of them fail. Without a bound, 10,000
  * at once made the process stand still, and what failed meanwhile did not count.
@@ -95,10 +100,8 @@ const HURRY_PORTION = 256
  * kilobytes each, are then still at hand in the processor's caches.
  */
 const BEGUN_AT_ONCE = 32
-/** How long attempts are begun before all else has its turn, with what is left over after it. Milliseconds. */
+/** How long attempts are begun before all else has its turn. Milliseconds. */
 const DRAIN_MAX_MS = 10
-/** Where both wait, one that is failing or new is begun after so many that are well: neither starves. */
-const WELL_IN_A_ROW = 3
 /** Its multiples, taken modulo 1, are spread as evenly as numbers can be. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2
 /** An attempt that has not ended this long after it was cancelled is given up. Milliseconds. */
@@ -113,8 +116,8 @@ export class Scheduler {
   #failingRunning = 0
   /** Checks that are due and wait for a place, first come first served: the well ones and the failing. */
   readonly #waiting = { well: new Fifo<Check>(), failing: new Fifo<Check>() }
-  /** Those that were begun since the last failing one, while one waited. */
-  #wellInARow = 0
+  /** Attempts that were begun while both kinds could be. */
+  #turns = 0
   #isDraining = false
   #isDrainDue = false
   /** Takes the pending tick back; undefined when none is pending. */
@@ -306,8 +309,8 @@ export class Scheduler {
   }
 
   /**
-   * Starts what waits, as far as there are places, and takes in what has come of the first meanwhile. What is
-   * begun when the time is up goes on by itself, and what waits still goes on with its ends.
+   * Starts what waits, as far as there are places, and takes in what has come of the first meanwhile. Goes on
+   * after all else when its time is up.
    */
   #drain(): void {
     const { inFlightMax, takeIn, monotonicMs } = this.#options
@@ -319,7 +322,10 @@ export class Scheduler {
         if (!check) break
         this.#begin(check)
         if (begun % BEGUN_AT_ONCE !== 0) continue
-        if (monotonicMs() > endMs) break
+        if (monotonicMs() > endMs) {
+          this.#drainAfter(setImmediate)
+          break
+        }
         takeIn()
       }
     } finally {
@@ -329,27 +335,31 @@ export class Scheduler {
 
   /** After all that has ended just now: each on its own would begin another, and no crowd would be small. */
   #drainSoon(): void {
+    if (!this.#isDraining) this.#drainAfter(queueMicrotask)
+  }
+
+  /** Nobody drains before, except a tick: what ends meanwhile would keep all else from its turn. */
+  #drainAfter(enqueue: (run: () => void) => unknown): void {
     const { well, failing } = this.#waiting
-    if (this.#isDraining || this.#isDrainDue || well.size + failing.size === 0) return
+    if (this.#isDrainDue || well.size + failing.size === 0) return
     this.#isDrainDue = true
-    queueMicrotask(() => {
+    enqueue(() => {
       this.#isDrainDue = false
-      if (!this.#isClosed) this.#drain()
+      if (this.#isClosed) return
+      this.#drain()
       this.#arm()
     })
   }
 
-  /** Those that are well come first, but not always; those that are failing never take all places. */
+  /** Those that are well come first, but not always; those that are failing never take the places of others. */
   #nextWaiting(): Check | undefined {
     const { well, failing } = this.#waiting
-    const failingMax = Math.max(1, Math.floor(this.#options.inFlightMax * FAILING_SHARE))
+    const share = well.size > 0 ? 1 / FAILING_EVERY : FAILING_SHARE
+    const failingMax = Math.max(1, Math.floor(this.#options.inFlightMax * share))
     const mayFail = failing.size > 0 && this.#failingRunning < failingMax
-    if (well.size > 0 && (!mayFail || this.#wellInARow < WELL_IN_A_ROW)) {
-      this.#wellInARow++
-      return well.shift()
-    }
-    this.#wellInARow = 0
-    return mayFail ? failing.shift() : undefined
+    if (!mayFail) return well.shift()
+    if (well.size > 0 && ++this.#turns % FAILING_EVERY !== 0) return well.shift()
+    return failing.shift()
   }
 
   #begin(check: Check): void {

@@ -574,6 +574,7 @@ describe('hurry()', () => {
     world.scheduler.stop(stopped)
     await world.advance(TICK_MS)
     world.scheduler.hurry([busy, stopped])
+    await world.advance(0)
     expect(world.startsOf('busy')).toHaveLength(1)
     expect(world.startsOf('stopped')).toEqual([])
     expect(world.overlaps).toEqual([])
@@ -773,6 +774,11 @@ test.each([
   },
 )
 
+/** After a turn of the event loop. */
+function afterAllElse(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 describe('a crowd', () => {
   /** 500 hosts that are due at once and answer when they are looked at; each attempt takes `eachMs` to begin. */
   function crowd(eachMs: number) {
@@ -804,10 +810,10 @@ describe('a crowd', () => {
       },
     })
     const nobody = { onOutcome() {} }
-    for (const key of keys(500)) scheduler.start(key, target(key), settledWell, nobody)
+    const checks = keys(500).map((key) => scheduler.start(key, target(key), settledWell, nobody))
     nowMs = TICK_MS
     scheduler.tick()
-    return { seen, takeIn }
+    return { seen, takeIn, scheduler, checks }
   }
 
   test('is begun in portions, each when what has come of the one before was taken in', () => {
@@ -816,16 +822,52 @@ describe('a crowd', () => {
     expect(seen.atOnceMax).toBeLessThanOrEqual(32)
   })
 
-  test('that takes long lets all else have its turn, and goes on when the first are over', async () => {
-    const { seen, takeIn } = crowd(1)
-    expect(seen.begun).toBeLessThanOrEqual(32)
+  test.each([
+    [1, 32],
+    [0.2, 64],
+  ])(
+    'of which each takes %p ms lets all else have its turn after %p of them',
+    async (eachMs, portion) => {
+      const { seen, takeIn } = crowd(eachMs)
+      expect(seen.begun).toBe(portion)
+      while (seen.begun < 500) {
+        const before = seen.begun
+        takeIn()
+        await Promise.resolve()
+        expect(seen.begun).toBe(before)
+        await afterAllElse()
+        expect(seen.begun).toBeGreaterThan(before)
+        expect(seen.begun).toBeLessThanOrEqual(before + portion)
+      }
+    },
+  )
+
+  test('that takes long goes on though nobody of it is over', async () => {
+    const { seen } = crowd(1)
     while (seen.begun < 500) {
       const before = seen.begun
-      takeIn()
-      await Promise.resolve()
+      await afterAllElse()
       expect(seen.begun).toBeGreaterThan(before)
-      expect(seen.begun).toBeLessThanOrEqual(before + 32)
     }
+  })
+
+  test('of which nobody is left but those that were stopped loses no other', async () => {
+    const { seen, scheduler, checks } = crowd(1)
+    for (const check of checks.slice(0, -1)) scheduler.stop(check)
+    const before = seen.begun
+    for (let turn = 0; turn < 20; turn++) await afterAllElse()
+    expect(seen.begun).toBe(before + 1)
+    expect(scheduler.stats().waiting).toBe(0)
+  })
+
+  test('is begun no further once the scheduler is closed', async () => {
+    const { seen, scheduler, takeIn } = crowd(1)
+    const before = seen.begun
+    const closed = scheduler.close()
+    takeIn()
+    await closed
+    await afterAllElse()
+    expect(seen.begun).toBe(before)
   })
 
   test.each([
@@ -838,7 +880,41 @@ describe('a crowd', () => {
     world.start(target('late'), first)
     await world.advance(1_000)
     expect(world.startsOf('late').length).toBeGreaterThan(0)
-    await world.advance(20_000)
-    expect(world.reports.filter(({ id }) => id !== 'late').length).toBeGreaterThan(300)
+  })
+
+  test.each([
+    // Of 20 places the well ones need 10.
+    [20, 50, 200, 100],
+    [20, 100, 100, 1_000],
+    [100, 400, 100, 400],
+  ])(
+    'of silent hosts beside it costs a backlog none of the places it needs: %p places, %p hosts of %p ms, %p silent',
+    async (places, well, latencyMs, silent) => {
+      const world = new Simulation(places, ({ key }) =>
+        key.startsWith('silent') ? 'silent' : { afterMs: latencyMs, outcome: ok },
+      )
+      const eachSecond = { periodMs: 1_000 }
+      for (const key of keys(silent, 'silent')) world.start(target(key, eachSecond), settledOut)
+      for (const key of keys(well)) world.start(target(key, eachSecond), settledWell)
+      await world.advance(5_000)
+      const counted = (name: string) =>
+        world.seen.filter(({ target: { key } }) => key.startsWith(name)).length
+      const before = { well: counted('host'), silent: counted('silent') }
+      await world.advance(20_000)
+      expect((counted('host') - before.well) / 20).toBeGreaterThan(well * 0.95)
+      expect((counted('silent') - before.silent) / 20).toBeGreaterThanOrEqual(places / 4 - 1)
+    },
+  )
+
+  test('of both kinds is begun three well ones to one that fails', async () => {
+    const world = new Simulation(100, () => answersAtOnce)
+    for (const key of keys(40, 'failing')) world.start(target(key), settledOut)
+    for (const key of keys(40)) world.start(target(key), settledWell)
+    await world.advance(TICK_MS)
+    const kinds = world.seen.map(({ target: { key } }) => key.startsWith('failing'))
+    expect(kinds).toHaveLength(80)
+    for (let at = 0; at < 40; at += 4) {
+      expect(kinds.slice(at, at + 4).filter((isFailing) => isFailing)).toHaveLength(1)
+    }
   })
 })
