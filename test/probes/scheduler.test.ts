@@ -883,7 +883,7 @@ describe('a crowd', () => {
   })
 
   test.each([
-    // Of 20 places the well ones need 10.
+    // The well ones need half of the places, or less.
     [20, 50, 200, 100],
     [20, 100, 100, 1_000],
     [100, 400, 100, 400],
