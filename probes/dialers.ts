@@ -23,7 +23,10 @@ import type { Address, Outcome } from './target.ts'
 /** Where to connect, and how. */
 export type Way = Destination & { readonly via: 'tcp' | 'tls' | 'udp' }
 
-/** Made once for all connections that go there: what is found out about it is kept with it. */
+/**
+ * Made once for all connections that go there: what is found out about it is kept with it. Field by field, for
+ * what is added to a spread the engine keeps in a second piece of memory.
+ */
 export function wayTo(address: Address, via: Way['via']): Way {
   const { host, port, isIpv6, known } = destinationOf(address)
   const { name } = address

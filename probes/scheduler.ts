@@ -47,7 +47,7 @@ export type Attempt = { readonly outcome: Outcome; readonly durationMs: number }
 export type SchedulerOptions = {
   /** How a target is asked. What it throws, or what that throws, is the prober's fault and not the host's. */
   readonly askerOf: (target: Target) => Ask
-  /** Takes in what has arrived, before attempts are ended because their time is up. */
+  /** Takes in what has arrived by now: before attempts are ended because their time is up, and between crowds. */
   readonly takeIn?: () => void
   /** Most attempts at once; each holds a file descriptor. */
   readonly inFlightMax: number

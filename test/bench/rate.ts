@@ -47,12 +47,12 @@ async function inTurn(options: BenchOptions, resources: number, rates: readonly 
   await using stage = await Stage.open(options)
   const listener = await stage.hosts.start('tcp')
   const spawned = await startOperator(options, stage, listener, resources)
+  const hosts = stage.addresses(0, resources * HOSTS_EACH)
   const operator: Run[] = []
   const bare: Run[][] = rates.map(() => [])
   for (let turn = 0; turn < turns; turn++) {
     spawned.kill('SIGSTOP')
     for (const [index, rate] of rates.entries()) {
-      const hosts = stage.addresses(0, resources * HOSTS_EACH)
       bare[index]?.push(await bareLoop(options, listener, hosts, rate))
     }
     spawned.kill('SIGCONT')
