@@ -87,7 +87,7 @@ export function shownHost(value: unknown): string {
 export function targetText(target: {
   readonly host: string
   readonly port: number
-  readonly name?: string
+  readonly name?: string | undefined
 }): string {
   const text = hostPort(target.host, target.port)
   return target.name === undefined ? text : `${text} of ${target.name}`

@@ -10,7 +10,7 @@ import { portLabel } from '../crds/targets.ts'
 import type { Lookup } from '../dns/lookup.ts'
 import { createResolver, type Resolver } from '../dns/resolver.ts'
 import { takeIn } from '../probes/dialers.ts'
-import { askerOf } from '../probes/probers.ts'
+import { questionOf } from '../probes/probers.ts'
 import { Scheduler, type SchedulerOptions } from '../probes/scheduler.ts'
 import { abortOf } from './abort.ts'
 import { askedMs, backoffMs, mayPassAnyMoment, pause } from './backoff.ts'
@@ -50,7 +50,7 @@ export type LeadingOptions = {
   /** Who we are in Events: the pod's name. */
   readonly instance: string
   /** How a host is asked; the probers, unless a test has hosts of its own. */
-  readonly askerOf?: SchedulerOptions['askerOf']
+  readonly questionOf?: SchedulerOptions['questionOf']
 }
 
 /** What the watches know. */
@@ -84,7 +84,11 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
   const { client, log, policy, publish, concurrency, inFlightMax, instance } = options
   const writer = createWriter(client, permit)
   const recorder = createRecorder(writer, log, instance)
-  const scheduler = new Scheduler({ askerOf: options.askerOf ?? askerOf, takeIn, inFlightMax })
+  const scheduler = new Scheduler({
+    questionOf: options.questionOf ?? questionOf,
+    takeIn,
+    inFlightMax,
+  })
   const resolver = createResolver(options.lookup)
   const context: SyncContext = { client, writer, log, signal, publish, ...caches }
   const resources = new Map<string, Resource>()

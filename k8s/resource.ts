@@ -60,15 +60,29 @@ class Host implements Listener {
   /** Those of `target`; undefined until it had an attempt. */
   counters: ProbeCounters | undefined
   readonly #hear: Hear
+  readonly #isAllHeard: boolean
 
-  constructor(target: HostTarget, watch: (host: Host) => Check, hear: Hear) {
+  constructor(
+    target: HostTarget,
+    watch: (host: Host) => Check,
+    hear: Hear,
+    { isAllHeard }: { readonly isAllHeard: boolean },
+  ) {
     this.target = target
     this.#hear = hear
+    this.#isAllHeard = isAllHeard
     this.check = watch(this)
   }
 
-  onOutcome(_: Check, attempt: Attempt, before: Health): void {
-    this.#hear(this, attempt, before)
+  /** What changes nothing is only counted: nothing more is fetched from memory for it. */
+  onOutcome({ health }: Check, attempt: Attempt, before: Health): void {
+    const { counters } = this
+    if (counters && health === before && !this.#isAllHeard) countAttempt(counters, attempt)
+    else this.#hear(this, attempt, before)
+  }
+
+  prefetch(): number {
+    return this.counters?.successful ?? 0
   }
 }
 
@@ -369,7 +383,8 @@ export class Resource {
     const { health, isTold } = this.#firstHealth(target)
     const id = `${namespace}/${name}/${target.key}`
     const watch = (made: Host) => this.#options.scheduler.start(id, target, health, made)
-    const made = new Host(target, watch, this.#hear)
+    const isAllHeard = this.#options.onAttempt !== undefined
+    const made = new Host(target, watch, this.#hear, { isAllHeard })
     this.#hosts.set(target.key, made)
     if (target.probe) this.#awaiting.set(made.check, isTold)
   }

@@ -2,7 +2,7 @@
 
 import { dial, type Line, type Way, type Wire } from './dialers.ts'
 import type { Octets } from './octets.ts'
-import { type Address, failed, type Outcome, type Tell, type Underway, unknown } from './target.ts'
+import { type Address, type Asker, failed, type Outcome, type Underway, unknown } from './target.ts'
 
 /** What is said on a connection, and what to make of the answers, until `call` is ended with a value. */
 export type Talk<T> = {
@@ -21,12 +21,12 @@ export type Call<T> = {
 }
 
 /**
- * Runs `talk` on a connection of the attempt's own, and tells what it was ended with: by the talk, or else by
+ * Runs `talk` on a connection of the attempt's own; `asker` hears what it was ended with: by the talk, or else by
  * an error, a close of the socket or a cancel. The socket is freed before that: with FIN when all that came
  * was read, and at once when it is still connecting.
  */
-export function converse<T>(way: Way, talk: Talk<T>, tell: Tell<T | Outcome>): Underway {
-  return new Conversation(talk, tell).begin(way)
+export function converse<T>(way: Way, talk: Talk<T>, asker: Asker<T | Outcome>): Underway {
+  return new Conversation(talk, asker).begin(way)
 }
 
 const CANCELLED = unknown('aborted')
@@ -34,13 +34,13 @@ const CLOSED = failed('connection closed before the response')
 
 class Conversation<T> implements Line, Call<T>, Underway {
   readonly #talk: Talk<T>
-  readonly #tell: Tell<T | Outcome>
+  readonly #asker: Asker<T | Outcome>
   #wire: Wire | undefined
   #isOver = false
 
-  constructor(talk: Talk<T>, tell: Tell<T | Outcome>) {
+  constructor(talk: Talk<T>, asker: Asker<T | Outcome>) {
     this.#talk = talk
-    this.#tell = tell
+    this.#asker = asker
   }
 
   begin(way: Way): this {
@@ -95,7 +95,7 @@ class Conversation<T> implements Line, Call<T>, Underway {
     if (this.#isOver) return
     this.#isOver = true
     this.#wire?.free()
-    this.#tell(value)
+    this.#asker.hear(value)
   }
 }
 

@@ -7,7 +7,7 @@
 // more; and under it lies node:http2, with which a host can end the process (http2-call.ts).
 
 import { authority, type Call, converse, type Talk } from './dial.ts'
-import { wayTo } from './dialers.ts'
+import { Way } from './dialers.ts'
 import { CHECK_PATH, checkRequest, codeName, servingStatus } from './grpc-health.ts'
 import { encodeField } from './hpack.ts'
 import { USER_AGENT } from './http-request.ts'
@@ -15,7 +15,18 @@ import { type CallAnswer, CallReader, callBytes } from './http2-call.ts'
 import { FRAME_BYTES_MAX } from './http2-frame.ts'
 import { bytesOf, type Octets } from './octets.ts'
 import { OCTETS_MAX, Recent } from './recent.ts'
-import { failed, type Outcome, ok, type Probe, type Prober, toldSoon } from './target.ts'
+import {
+  type Address,
+  type Asker,
+  answered,
+  failed,
+  type Outcome,
+  ok,
+  type Probe,
+  type Prober,
+  type Question,
+  type Underway,
+} from './target.ts'
 
 type GrpcProbe = Extract<Probe, { kind: 'grpc' }>
 
@@ -37,12 +48,22 @@ const FIELDS_AFTER = [
  */
 export const probeGrpc: Prober<GrpcProbe> = (address, probe) => {
   const message = messageOf(probe)
-  if (message.length > FRAME_BYTES_MAX)
-    return (tell) => toldSoon(failed('gRPC service name too long'), tell)
+  if (message.length > FRAME_BYTES_MAX) return answered(failed('gRPC service name too long'))
   const fields = FIELDS_BEFORE + encodeField(':authority', authority(address)) + FIELDS_AFTER
-  const request = callBytes(fields, message)
-  const way = wayTo(address, 'tcp')
-  return (tell) => converse(way, new HealthCheck(request), tell)
+  return new GrpcQuestion(address, callBytes(fields, message))
+}
+
+class GrpcQuestion extends Way implements Question {
+  readonly #request: Uint8Array
+
+  constructor(address: Address, request: Uint8Array) {
+    super(address, 'tcp')
+    this.#request = request
+  }
+
+  ask(asker: Asker): Underway {
+    return converse(this, new HealthCheck(this.#request), asker)
+  }
 }
 
 /** One call of Check. */

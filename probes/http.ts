@@ -3,7 +3,7 @@
 // User-Agent, joins repeated headers, and decompresses unless told not to.
 
 import { authority, type Call, converse, type Talk } from './dial.ts'
-import { type Way, wayTo } from './dialers.ts'
+import { Way } from './dialers.ts'
 import {
   filledIn,
   hostHeader,
@@ -16,14 +16,14 @@ import { type ResponseHead, ResponseReader } from './http-response.ts'
 import type { Octets } from './octets.ts'
 import {
   type Address,
-  type Ask,
+  type Asker,
+  answered,
   failed,
   type Outcome,
   ok,
   type Probe,
   type Prober,
-  type Tell,
-  toldSoon,
+  type Question,
   type Underway,
 } from './target.ts'
 
@@ -62,12 +62,26 @@ export const probeHttp: Prober<HttpProbe> = (address, probe) => {
   if ('refused' in template) return refusing(template)
   const request = filledIn(template, hostOf(address, probe))
   if ('refused' in request) return refusing(request)
-  const way = wayTo(address, viaOf(probe.scheme))
-  return (tell) => new Visit(address, probe, tell).ask(way, request)
+  return new HttpQuestion(address, probe, request)
 }
 
-function refusing({ refused }: Refused): Ask {
-  return (tell) => toldSoon(failed(refused), tell)
+class HttpQuestion extends Way implements Question {
+  readonly #probe: HttpProbe
+  readonly #request: Uint8Array
+
+  constructor(address: Address, probe: HttpProbe, request: Uint8Array) {
+    super(address, viaOf(probe.scheme))
+    this.#probe = probe
+    this.#request = request
+  }
+
+  ask(asker: Asker): Underway {
+    return new Visit(this, this.#probe, asker).ask(this, this.#request)
+  }
+}
+
+function refusing({ refused }: Refused): Question {
+  return answered(failed(refused))
 }
 
 function viaOf(scheme: HttpProbe['scheme']): Way['via'] {
@@ -108,24 +122,24 @@ function verdict({ status }: ResponseHead): Outcome {
 }
 
 /** One attempt: a request, and those that redirects lead to, one after another. */
-class Visit implements Underway {
+class Visit implements Underway, Asker<ResponseHead | Outcome> {
   readonly #address: Address
   readonly #probe: HttpProbe
-  readonly #tell: Tell
+  readonly #asker: Asker
   #requests = 0
   /** Undefined for the first, which needs none. */
   #hop: Hop | undefined
   #exchange: Underway | undefined
 
-  constructor(address: Address, probe: HttpProbe, tell: Tell) {
+  constructor(address: Address, probe: HttpProbe, asker: Asker) {
     this.#address = address
     this.#probe = probe
-    this.#tell = tell
+    this.#asker = asker
   }
 
   ask(way: Way, request: Uint8Array): this {
     this.#requests++
-    this.#exchange = converse(way, new Get(request), (answer) => this.#hear(answer))
+    this.#exchange = converse(way, new Get(request), this)
     return this
   }
 
@@ -133,10 +147,10 @@ class Visit implements Underway {
     this.#exchange?.cancel()
   }
 
-  #hear(answer: ResponseHead | Outcome | Promise<Outcome>): void {
-    if (answer instanceof Promise || 'result' in answer) this.#tell(answer)
+  hear(answer: ResponseHead | Outcome | Promise<Outcome>): void {
+    if (answer instanceof Promise || 'result' in answer) this.#asker.hear(answer)
     else if (leadsOn(answer)) this.#follow(answer.location)
-    else this.#tell(verdict(answer))
+    else this.#asker.hear(verdict(answer))
   }
 
   /** What is broken in us is told, too. */
@@ -147,7 +161,7 @@ class Visit implements Underway {
     } catch (error) {
       said = Promise.reject(error)
     }
-    if (said) this.#tell(said)
+    if (said) this.#asker.hear(said)
   }
 
   /** Asks where `location` leads to, unless the visit is over with it. */
@@ -194,7 +208,8 @@ function nextHop(from: Hop, url: URL, location: string): Hop {
 function redirectedWay(address: Address, url: URL): Way {
   const isTls = url.protocol === 'https:'
   const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port)
-  return wayTo({ ...address, port }, viaOf(isTls ? 'https' : 'http'))
+  const { host, name } = address
+  return new Way({ host, port, name }, viaOf(isTls ? 'https' : 'http'))
 }
 
 /** One GET; ends with the head of its answer. */

@@ -4,14 +4,14 @@ import { probeGrpc } from './grpc.ts'
 import { probeHttp } from './http.ts'
 import {
   type Address,
-  type Ask,
+  answered,
   type Outcome,
   ok,
   type Probe,
   type ProbeKind,
   type Prober,
+  type Question,
   type Target,
-  toldSoon,
   unknown,
 } from './target.ts'
 import { probeTcp } from './tcp.ts'
@@ -28,17 +28,17 @@ export const probers: { readonly [K in ProbeKind]: Prober<ProbeOfKind[K]> } = {
 }
 
 /**
- * How a target is asked. The deadline is the caller's: cancel what is under way and ignore what comes. One
+ * What a target is asked. The deadline is the caller's: cancel what is under way and ignore what comes. One
  * without a probe is `ok` without being asked.
  */
-export function askerOf(target: Target): Ask {
-  return target.probe ? ofKind(target, target.probe) : (tell) => toldSoon(ok, tell)
+export function questionOf(target: Target): Question {
+  return target.probe ? ofKind(target, target.probe) : answered(ok)
 }
 
 function ofKind<K extends ProbeKind>(
   address: Address,
   probe: ProbeOfKind[K] & { readonly kind: K },
-): Ask {
+): Question {
   return probers[probe.kind](address, probe)
 }
 
@@ -46,7 +46,7 @@ function ofKind<K extends ProbeKind>(
 export async function askOnce(target: Target, signal: AbortSignal): Promise<Outcome> {
   if (signal.aborted && target.probe) return unknown('aborted')
   const { promise, resolve } = Promise.withResolvers<Outcome>()
-  const underway = askerOf(target)(resolve)
+  const underway = questionOf(target).ask({ hear: resolve })
   const cancel = () => underway.cancel()
   signal.addEventListener('abort', cancel)
   try {

@@ -5,7 +5,16 @@ import { type Placed, putIn, takeOut } from './bag.ts'
 import { Fifo } from './fifo.ts'
 import { type Health, isInDoubt, observe, seed } from './health.ts'
 import { dueAfterStallMs, nextDueMs, phaseOf } from './schedule.ts'
-import { type Ask, failed, type Outcome, type Target, type Underway, unknown } from './target.ts'
+import {
+  type Asker,
+  failed,
+  type Outcome,
+  type Prefetched,
+  type Question,
+  type Target,
+  type Underway,
+  unknown,
+} from './target.ts'
 import { type Slotted, Wheel } from './wheel.ts'
 
 /** One target under watch. Read it freely; only the scheduler writes it. */
@@ -13,11 +22,13 @@ export type Check = Slotted & {
   readonly id: string
   readonly phase: number
   target: Target
-  /** How `target` is asked; undefined until it is for the first time. */
-  ask: Ask | undefined
+  /** What `target` is asked; undefined until it is for the first time. */
+  question: Question | undefined
   health: Health
   /** Set while an attempt runs or waits for its turn: never two at once on one target. */
   isBusy: boolean
+  /** While it is busy: whether it waits among those that are failing, and takes one of their places. */
+  isFailing: boolean
   isStopped: boolean
   /** Set while it is hurried, until it is settled again. */
   hurry: Hurry | undefined
@@ -25,7 +36,7 @@ export type Check = Slotted & {
 }
 
 /** Who wants to know of a target. An object for which nothing more is to be fetched from memory than itself. */
-export type Listener = {
+export type Listener = Prefetched & {
   /** Told after each attempt; `before` is the health that the outcome met. */
   onOutcome(check: Check, attempt: Attempt, before: Health): void
 }
@@ -45,8 +56,8 @@ export type Hurry = {
 export type Attempt = { readonly outcome: Outcome; readonly durationMs: number }
 
 export type SchedulerOptions = {
-  /** How a target is asked. What it throws, or what that throws, is the prober's fault and not the host's. */
-  readonly askerOf: (target: Target) => Ask
+  /** What a target is asked. What it throws, or what that throws, is the prober's fault and not the host's. */
+  readonly questionOf: (target: Target) => Question
   /** Takes in what has arrived by now: before attempts are ended because their time is up, and between crowds. */
   readonly takeIn?: () => void
   /** Most attempts at once; each holds a file descriptor. */
@@ -59,23 +70,37 @@ export type SchedulerOptions = {
   readonly setTimer?: (run: () => void, delayMs: number) => () => void
 }
 
-type Running = Placed & {
+/** An attempt under way: it is who asks. */
+class Running implements Placed, Asker {
+  place = -1
   readonly check: Check
   readonly startMs: number
   readonly timeoutMs: number
   /** Undefined while it is being begun. */
-  underway: Underway | undefined
+  underway: Underway | undefined = undefined
   /** Its outcome is on the way: nothing is left to be cancelled. */
-  isOver: boolean
-  /** Whether it holds one of the places for hosts that are failing. */
-  readonly isFailing: boolean
+  isOver = false
   /** The process stood still while this ran: a failure says nothing about the host. */
-  isTainted: boolean
+  isTainted = false
   /** Its time was up when its outcome seemed to be on the way: it has until the next tick. */
-  isSpared: boolean
+  isSpared = false
   /** When its time was up and it was cancelled. */
-  cancelledMs: number | undefined
+  cancelledMs: number | undefined = undefined
+  readonly #hear: Hear
+
+  constructor(check: Check, startMs: number, hear: Hear) {
+    this.check = check
+    this.startMs = startMs
+    this.timeoutMs = check.target.timeoutMs
+    this.#hear = hear
+  }
+
+  hear(said: Outcome | Promise<Outcome>): void {
+    this.#hear(this, said)
+  }
 }
+
+type Hear = (running: Running, said: Outcome | Promise<Outcome>) => void
 
 /** Milliseconds. Coarse enough to cost nothing at rest, fine enough for a timeout of one second. */
 export const TICK_MS = 50
@@ -120,6 +145,8 @@ export class Scheduler {
   #turns = 0
   #isDraining = false
   #isDrainDue = false
+  /** What is prefetched goes here, for the engine leaves out what nobody keeps. It means nothing. */
+  readonly #sink = { sum: 0 }
   /** Takes the pending tick back; undefined when none is pending. */
   #cancelTick: (() => void) | undefined
   /** When the pending tick should fire. */
@@ -149,9 +176,10 @@ export class Scheduler {
       id,
       phase: phaseOf(id),
       target,
-      ask: undefined,
+      question: undefined,
       health: this.#believed(target, health),
       isBusy: false,
+      isFailing: false,
       isStopped: false,
       slot: undefined,
       place: -1,
@@ -172,7 +200,7 @@ export class Scheduler {
    */
   update(check: Check, target: Target): void {
     check.target = target
-    check.ask = undefined
+    check.question = undefined
     check.health = this.#believed(target, check.health)
     this.#wheel.remove(check)
     if (check.isBusy || check.isStopped || this.#isClosed || !target.probe) return
@@ -287,8 +315,10 @@ export class Scheduler {
   }
 
   #enqueue(check: Check): void {
+    const { last, verdict } = check.health
     check.isBusy = true
-    this.#waiting[isFailing(check) ? 'failing' : 'well'].push(check)
+    check.isFailing = last === 'failed' || verdict === 'unhealthy'
+    this.#waiting[check.isFailing ? 'failing' : 'well'].push(check)
   }
 
   #queueHurried(check: Check, hurry: Hurry): void {
@@ -313,15 +343,14 @@ export class Scheduler {
    * after all else when its time is up.
    */
   #drain(): void {
-    const { inFlightMax, takeIn, monotonicMs } = this.#options
+    const { takeIn, monotonicMs } = this.#options
     const endMs = monotonicMs() + DRAIN_MAX_MS
     this.#isDraining = true
     try {
-      for (let begun = 1; this.#running.length < inFlightMax; begun++) {
-        const check = this.#nextWaiting()
-        if (!check) break
-        this.#begin(check)
-        if (begun % BEGUN_AT_ONCE !== 0) continue
+      for (let crowd = this.#nextCrowd(); crowd.length > 0; crowd = this.#nextCrowd()) {
+        this.#prefetch(crowd)
+        for (const check of crowd) this.#begin(check)
+        if (crowd.length < BEGUN_AT_ONCE) continue
         if (monotonicMs() > endMs) {
           this.#drainAfter(setImmediate)
           break
@@ -351,6 +380,18 @@ export class Scheduler {
     })
   }
 
+  /** Those who come next, as far as there are places; each has its own from now on. */
+  #nextCrowd(): Check[] {
+    const crowd: Check[] = []
+    const free = this.#options.inFlightMax - this.#running.length
+    while (crowd.length < Math.min(free, BEGUN_AT_ONCE)) {
+      const check = this.#nextWaiting()
+      if (!check) break
+      crowd.push(check)
+    }
+    return crowd
+  }
+
   /** Those that are well come first, but not always; those that are failing never take the places of others. */
   #nextWaiting(): Check | undefined {
     const { well, failing } = this.#waiting
@@ -359,37 +400,44 @@ export class Scheduler {
     const mayFail = failing.size > 0 && this.#failingRunning < failingMax
     if (!mayFail) return well.shift()
     if (well.size > 0 && ++this.#turns % FAILING_EVERY !== 0) return well.shift()
+    this.#failingRunning++
     return failing.shift()
+  }
+
+  /**
+   * What is known of many targets leaves the caches between two attempts. The processor waits for many pieces of
+   * memory as long as for one, if nothing but reading them is done: no clock, no system call.
+   */
+  #prefetch(crowd: readonly Check[]): void {
+    let sum = 0
+    for (const { target, health, question, listener } of crowd) {
+      sum += target.timeoutMs + target.failureThreshold + health.run
+      sum += (question?.prefetch?.() ?? 0) + (listener.prefetch?.() ?? 0)
+    }
+    this.#sink.sum = sum
   }
 
   #begin(check: Check): void {
     if (check.isStopped || !check.target.probe) {
-      check.isBusy = false
+      this.#free(check)
       return
     }
-    const running: Running = {
-      check,
-      place: -1,
-      startMs: this.#options.monotonicMs(),
-      timeoutMs: check.target.timeoutMs,
-      underway: undefined,
-      isOver: false,
-      isFailing: isFailing(check),
-      isTainted: false,
-      isSpared: false,
-      cancelledMs: undefined,
-    }
+    const running = new Running(check, this.#options.monotonicMs(), this.#hear)
     putIn(this.#running, running)
-    if (running.isFailing) this.#failingRunning++
     try {
-      check.ask ??= this.#options.askerOf(check.target)
-      running.underway = check.ask((said) => this.#hear(running, said))
+      check.question ??= this.#options.questionOf(check.target)
+      running.underway = check.question.ask(running)
     } catch (error) {
-      this.#hear(running, Promise.reject(error))
+      running.hear(Promise.reject(error))
     }
   }
 
-  #hear(running: Running, said: Outcome | Promise<Outcome>): void {
+  #free(check: Check): void {
+    if (check.isFailing) this.#failingRunning--
+    check.isBusy = false
+  }
+
+  readonly #hear: Hear = (running, said) => {
     if (!(said instanceof Promise)) {
       this.#end(running, said)
       return
@@ -404,8 +452,7 @@ export class Scheduler {
   /** Frees the place of an attempt and counts what it said, unless it was given up before. */
   #end(running: Running, said: Outcome): void {
     if (!takeOut(this.#running, running)) return
-    if (running.isFailing) this.#failingRunning--
-    running.check.isBusy = false
+    this.#free(running.check)
     if (this.#isClosed) return
     try {
       this.#report(running, said)
@@ -424,7 +471,9 @@ export class Scheduler {
     const nowMs = this.#options.monotonicMs()
     const outcome = this.#judge(running, said, nowMs)
     const before = check.health
-    check.health = observe(before, outcome, check.target, this.#options.wallMs())
+    const health = observe(before, outcome, check.target, this.#options.wallMs())
+    // What is written is looked through by the next collection of the young.
+    if (health !== before) check.health = health
     const { hurry } = check
     if (hurry && outcome.result === 'unknown' && hurry.again > 0) {
       hurry.again--
@@ -483,8 +532,4 @@ function setRealTimer(run: () => void, delayMs: number): () => void {
 /** A prober that throws or rejects is broken: that says nothing about the host. */
 function broken(error: unknown): Outcome {
   return unknown(`the prober broke (${error instanceof Error ? error.name : typeof error})`)
-}
-
-function isFailing(check: Check): boolean {
-  return check.health.last === 'failed' || check.health.verdict === 'unhealthy'
 }

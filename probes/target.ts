@@ -22,7 +22,7 @@ export type Address = {
   readonly host: string
   readonly port: number
   /** The DNS name under which the host was found: what a server is told that it is asked for. */
-  readonly name?: string
+  readonly name?: string | undefined
 }
 
 /**
@@ -50,23 +50,38 @@ export type Outcome =
   | { readonly result: 'failed'; readonly reason: string }
   | { readonly result: 'unknown'; readonly reason: string }
 
-/**
- * Hears how something ended. A promise: it is over and its socket is free, and what it says takes a look at
- * this machine; it rejects only for what is broken in us.
- */
-export type Tell<T = Outcome> = (said: T | Promise<Outcome>) => void
+/** Who asks. */
+export type Asker<T = Outcome> = {
+  /**
+   * Hears how it ended. A promise: it is over and its socket is free, and what it says takes a look at this
+   * machine; it rejects only for what is broken in us.
+   */
+  hear(said: T | Promise<Outcome>): void
+}
 
 /** What is under way. Once cancelled it ends soon, if it has not: what it then says is to be ignored. */
 export type Underway = { cancel(): void }
 
 /**
- * Begins one attempt. `tell` hears how it ended, once, never before this has returned: no promise and no
- * AbortSignal, for which an attempt would pay a twentieth of what it costs. Holds no socket once it has told.
+ * Reads some of what an attempt will read, so that it is in the processor's caches by then; what it returns means
+ * nothing. For those of whom there are thousands.
  */
-export type Ask = (tell: Tell) => Underway
+export type Prefetched = { prefetch?(): number }
 
-/** Gets ready to ask one host: what is the same at each attempt is made here, once. */
-export type Prober<P extends Probe = Probe> = (address: Address, probe: P) => Ask
+/**
+ * What one host is asked, with all that is the same at each attempt. Objects rather than functions, here and for
+ * who asks: what a function knows lies in a second piece of memory, which each attempt would have to wait for.
+ */
+export type Question = Prefetched & {
+  /**
+   * Begins one attempt. `asker` hears how it ended, once, never before this has returned: no promise and no
+   * AbortSignal, for which an attempt would pay a twentieth of what it costs. Holds no socket once that has heard.
+   */
+  ask(asker: Asker): Underway
+}
+
+/** Gets ready to ask one host. */
+export type Prober<P extends Probe = Probe> = (address: Address, probe: P) => Question
 
 export const ok: Outcome = { result: 'ok' }
 
@@ -78,10 +93,14 @@ export function unknown(reason: string): Outcome {
   return { result: 'unknown', reason }
 }
 
-/** Tells what is known before anything was begun. */
-export function toldSoon(outcome: Outcome, tell: Tell): Underway {
-  queueMicrotask(() => tell(outcome))
-  return NOTHING
+/** One to which the answer is known before anything was begun. */
+export function answered(outcome: Outcome): Question {
+  return {
+    ask(asker) {
+      queueMicrotask(() => asker.hear(outcome))
+      return NOTHING
+    },
+  }
 }
 
 const NOTHING: Underway = { cancel() {} }

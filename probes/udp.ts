@@ -1,16 +1,18 @@
 // UDP: a host is well when it answers. One connected socket per attempt, so only that host is heard: one
 // of our own as for the other kinds, or Bun's where that cannot be had (node:net has none).
 
-import { converse, type Talk } from './dial.ts'
-import { canDialUdp, wayTo } from './dialers.ts'
+import { type Call, converse, type Talk } from './dial.ts'
+import { canDialUdp, Way } from './dialers.ts'
 import { connectFailure, transferFailure, wildcard } from './local.ts'
+import type { Octets } from './octets.ts'
 import {
   type Address,
+  type Asker,
   type Outcome,
   ok,
   type Probe,
   type Prober,
-  type Tell,
+  type Question,
   type Underway,
   unknown,
 } from './target.ts'
@@ -21,21 +23,35 @@ type UdpProbe = Extract<Probe, { kind: 'udp' }>
  * Sends `data` (may be empty: an empty datagram) once; any answer is `ok`, an ICMP port unreachable is
  * an immediate `failed('read ECONNREFUSED')`. Only the first answer is looked at: a flood costs nothing.
  */
-export const probeUdp: Prober<UdpProbe> = (address, { data }) => {
-  if (!canDialUdp()) return (tell) => askByBun(address, data, tell)
-  const way = wayTo(address, 'udp')
-  const talk: Talk<Outcome> = {
-    onOpen: (call) => call.say(data),
-    onData: (_, call) => call.end(ok),
+export const probeUdp: Prober<UdpProbe> = (address, { data }) =>
+  canDialUdp() ? new UdpQuestion(address, data) : { ask: (asker) => askByBun(address, data, asker) }
+
+class UdpQuestion extends Way implements Question, Talk<Outcome> {
+  readonly #data: Uint8Array
+
+  constructor(address: Address, data: Uint8Array) {
+    super(address, 'udp')
+    this.#data = data
   }
-  return (tell) => converse(way, talk, tell)
+
+  ask(asker: Asker): Underway {
+    return converse(this, this, asker)
+  }
+
+  onOpen(call: Call<Outcome>): void {
+    call.say(this.#data)
+  }
+
+  onData(_: Octets, call: Call<Outcome>): void {
+    call.end(ok)
+  }
 }
 
 /** The same where sockets of our own cannot be had. */
-function askByBun(address: Address, data: Uint8Array, tell: Tell): Underway {
+function askByBun(address: Address, data: Uint8Array, asker: Asker): Underway {
   const { promise, resolve } = Promise.withResolvers<Outcome>()
   const said = answerByBun(address, data, promise, resolve)
-  const over = () => tell(said)
+  const over = () => asker.hear(said)
   said.then(over, over)
   return { cancel: () => resolve(unknown('aborted')) }
 }

@@ -11,7 +11,7 @@ import type { Log } from '../../k8s/log.ts'
 import { failed, type Outcome, ok } from '../../probes/target.ts'
 import type { FaultAction, FaultFilter } from '../apiserver/faults.ts'
 import { type ApiServer, startApiServer } from '../apiserver/server.ts'
-import { askerBy } from '../probes/asking.ts'
+import { questionBy } from '../probes/asking.ts'
 import type { Random } from '../random.ts'
 import { createRandom, SEED } from '../random.ts'
 import { publishedIn } from '../soak/model.ts'
@@ -85,7 +85,7 @@ async function tell(random: Random): Promise<string[]> {
     inFlightMax: 64,
     instance: 'fuzz',
     signal: stop.signal,
-    askerOf: askerBy(attempt),
+    questionOf: questionBy(attempt),
   })
   await controller.synced
   const led = controller.lead({ signal: stop.signal, mayWrite: () => true })

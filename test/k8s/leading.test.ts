@@ -12,7 +12,7 @@ import { createLiveCache } from '../../k8s/live.ts'
 import { readSeen } from '../../k8s/resource.ts'
 import { type Outcome, ok } from '../../probes/target.ts'
 import { eventually, throughout } from '../integration/eventually.ts'
-import { askerBy } from '../probes/asking.ts'
+import { questionBy } from '../probes/asking.ts'
 
 const OUT = '10.0.0.2'
 const refused: Outcome = { result: 'failed', reason: 'connect ECONNREFUSED' }
@@ -66,7 +66,7 @@ function lead(names: readonly string[], answer: (request: ApiRequest) => unknown
       publish: 'endpoints',
       lookup: createLookup(() => []),
       ...{ concurrency: 8, inFlightMax: 100, instance: 'pod-1' },
-      askerOf: askerBy(async ({ host }) => (host === OUT ? refused : ok)),
+      questionOf: questionBy(async ({ host }) => (host === OUT ? refused : ok)),
     },
     {
       ...{ seen, services, endpoints },

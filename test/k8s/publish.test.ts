@@ -14,7 +14,7 @@ import { startMirroring } from '../apiserver/mirroring.ts'
 import { type ApiServer, startApiServer } from '../apiserver/server.ts'
 import { eventually, throughout } from '../integration/eventually.ts'
 import { readObject, readSlice } from '../integration/objects.ts'
-import { askerBy } from '../probes/asking.ts'
+import { questionBy } from '../probes/asking.ts'
 import { publishedIn } from '../soak/model.ts'
 
 const CRD = readFileSync(join(import.meta.dir, '../../crds/clusterendpoints.yaml'), 'utf8')
@@ -46,7 +46,7 @@ async function startOperator(
   const config = await loadConfig({ kubeconfig: server.kubeconfig() })
   const controller = startController({
     client: createClient(config, { userAgent: 'endpoints-operator/test' }),
-    ...{ log, signal, publish, askerOf: askerBy(attempt), policy: { allowLoopback: false } },
+    ...{ log, signal, publish, questionOf: questionBy(attempt), policy: { allowLoopback: false } },
     ...{ lookup: createLookup(() => []), concurrency: 2, inFlightMax: 10, instance: 'test' },
   })
   const led = controller.synced.then(() => controller.lead({ signal, mayWrite: () => true }))

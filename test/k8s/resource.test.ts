@@ -10,7 +10,7 @@ import { failed, type Outcome, ok } from '../../probes/target.ts'
 import { addresses, failing, nothing } from '../dns/answers.ts'
 import { scriptedResolver } from '../dns/scripted-resolver.ts'
 import { eventually, throughout } from '../integration/eventually.ts'
-import { askerBy } from '../probes/asking.ts'
+import { questionBy } from '../probes/asking.ts'
 
 const schedulers: Scheduler[] = []
 afterAll(async () => {
@@ -56,14 +56,14 @@ function live(...ips: readonly string[]) {
 }
 
 /** A resource whose hosts answer as the test says: `outcomes` by address, 'never' for no answer. */
-function watched(seen: ReturnType<typeof cep>) {
+function watched(seen: ReturnType<typeof cep>, onAttempt?: (host: string) => void) {
   const outcomes = new Map<string, Outcome | 'never'>()
   const attempts: string[] = []
   const told: Transition[] = []
   let news = 0
   const scheduler = new Scheduler({
     inFlightMax: 100,
-    askerOf: askerBy(async ({ host }, signal) => {
+    questionOf: questionBy(async ({ host }, signal) => {
       attempts.push(host)
       const outcome = outcomes.get(host) ?? ok
       if (outcome !== 'never') return outcome
@@ -79,7 +79,7 @@ function watched(seen: ReturnType<typeof cep>) {
     resolver: names.resolver,
     policy: { allowLoopback: false },
     onNews: () => news++,
-    onAttempt: () => {},
+    onAttempt: onAttempt && (({ host }) => onAttempt(host)),
     onTransition: (transition) => told.push(transition),
   })
   const healthy = () => resource.healthyTargets.map(({ host }) => host).sort()
@@ -313,6 +313,30 @@ describe.concurrent('update()', () => {
     await eventually(1_000, () =>
       expect([...resource.counters].map(({ probe }) => probe)).toEqual(['http']),
     )
+  })
+
+  test('each attempt is counted once, whether it is news or not', async () => {
+    const { resource, hurry, outcomes, attempts } = watched(cep([A]))
+    resource.adopt(undefined)
+    const tenMore = async () => {
+      for (const goal = attempts.length + 10; attempts.length < goal; hurry(A)) await Bun.sleep(1)
+    }
+    const expectCounts = (successful: number, failed: number) =>
+      eventually(500, () => expect([...resource.counters]).toMatchObject([{ successful, failed }]))
+    await tenMore()
+    const well = attempts.length
+    await expectCounts(well, 0)
+    outcomes.set(A, down)
+    await tenMore()
+    await expectCounts(well, attempts.length - well)
+  })
+
+  test('who wants to know of attempts is told of each', async () => {
+    const heard: string[] = []
+    const { resource, hurry, attempts } = watched(cep([A]), (host) => heard.push(host))
+    resource.adopt(undefined)
+    for (; attempts.length < 10; hurry(A)) await Bun.sleep(1)
+    await eventually(500, () => expect(heard).toEqual(attempts))
   })
 
   test('of thousands of hosts that go costs no time that others miss', async () => {

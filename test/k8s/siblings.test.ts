@@ -26,7 +26,8 @@ function waits({ health, threshold, agoMs = 0, isBusy = false, dueInMs, hurry }:
   const check = {
     ...{ id: 'a', phase: 0, target: target('a', { failureThreshold: threshold }), health, isBusy },
     ...{
-      ask: undefined,
+      question: undefined,
+      isFailing: false,
       isStopped: false,
       hurry: undefined,
       listener: { onOutcome() {} },

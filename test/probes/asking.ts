@@ -2,9 +2,9 @@
 
 import { readdirSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
-import { wayTo } from '../../probes/dialers.ts'
+import { Way } from '../../probes/dialers.ts'
 import { askOnce } from '../../probes/probers.ts'
-import type { Address, Ask, HttpHeader, Outcome, Probe, Target } from '../../probes/target.ts'
+import type { Address, HttpHeader, Outcome, Probe, Question, Target } from '../../probes/target.ts'
 
 /** Probes by kind, as plain as they come. */
 export const tcp: Probe = { kind: 'tcp' }
@@ -60,17 +60,19 @@ export async function until(
   }
 }
 
-/** An asker for a scheduler, of a function that promises what a host says; `signal` aborts with the attempt. */
-export function askerBy(
+/** Questions for a scheduler, of a function that promises what a host says; `signal` aborts with the attempt. */
+export function questionBy(
   answer: (target: Target, signal: AbortSignal) => Promise<Outcome>,
-): (target: Target) => Ask {
-  return (target) => (tell) => {
-    const ending = new AbortController()
-    const said = answer(target, ending.signal)
-    const over = () => tell(said)
-    said.then(over, over)
-    return { cancel: () => ending.abort() }
-  }
+): (target: Target) => Question {
+  return (target) => ({
+    ask: (asker) => {
+      const ending = new AbortController()
+      const said = answer(target, ending.signal)
+      const over = () => asker.hear(said)
+      said.then(over, over)
+      return { cancel: () => ending.abort() }
+    },
+  })
 }
 
 /** A host that does with each connection what it is told, and the way to it. */
@@ -80,7 +82,7 @@ export async function serve(onSocket: (socket: Socket) => void) {
   const address = server.address()
   const port = typeof address === 'object' && address ? address.port : 0
   return {
-    way: wayTo({ host: '127.0.0.1', port }, 'tcp'),
+    way: new Way({ host: '127.0.0.1', port }, 'tcp'),
     [Symbol.dispose]: () => void server.close(),
   }
 }

@@ -25,9 +25,9 @@ test.each<[name: string, talk: Talk<Outcome>]>([
   using host = await serve((socket) => void socket.end('hello'))
   const said = () =>
     new Promise<unknown>((resolve) => {
-      converse(host.way, talk, (outcome) =>
-        resolve(Promise.resolve(outcome).catch((error: unknown) => error)),
-      )
+      converse(host.way, talk, {
+        hear: (said) => resolve(Promise.resolve(said).catch((error: unknown) => error)),
+      })
     })
   await said() // what is opened once and for all is open then
   await Bun.sleep(10)

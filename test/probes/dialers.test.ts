@@ -1,7 +1,7 @@
 // Our own wires: what does not fit is sent later, what floods is read in pieces, what is freed is silent.
 
 import { expect, test } from 'bun:test'
-import { dial, type Line, wayTo } from '../../probes/dialers.ts'
+import { dial, type Line, Way } from '../../probes/dialers.ts'
 import { descriptors, serve, until } from './asking.ts'
 
 const silent: Line = { onOpen() {}, onData() {}, onFail() {}, onClose() {} }
@@ -67,7 +67,7 @@ test('what is handed out is not overwritten by what comes later', async () => {
 
 test('a connection that cannot be begun fails later, never before dial() has returned', async () => {
   let failed: unknown
-  const wire = dial(wayTo({ host: 'nonsense', port: 1 }, 'tcp'), {
+  const wire = dial(new Way({ host: 'nonsense', port: 1 }, 'tcp'), {
     ...silent,
     onFail: (why) => (failed = why()),
   })
@@ -78,7 +78,7 @@ test('a connection that cannot be begun fails later, never before dial() has ret
 })
 
 test('attempts that end at once and begin others leave the event loop to the rest of us', async () => {
-  const way = wayTo({ host: '127.0.0.1', port: 1 }, 'tcp')
+  const way = new Way({ host: '127.0.0.1', port: 1 }, 'tcp')
   let left = 2_000
   let turns = 0
   const timer = setInterval(() => turns++, 1)

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'bun:test'
 import { type Health, seed } from '../../probes/health.ts'
 import { Scheduler, STALL_MS, TICK_MS } from '../../probes/scheduler.ts'
 import {
+  type Asker,
+  answered,
   failed,
   type Outcome,
   ok,
   type Target,
-  type Tell,
-  toldSoon,
   unknown,
 } from '../../probes/target.ts'
 import {
@@ -225,7 +225,7 @@ describe('what is reported', () => {
       process.on('unhandledRejection', () => { crashes++ })
       const health = { verdict: 'healthy', sinceMs: 0, reason: '', last: 'ok', run: 1, rival: undefined }
       const target = { probe: { kind: 'tcp' }, timeoutMs: 1000, periodMs: 60, fastPeriodMs: 60, successThreshold: 1, failureThreshold: 1 }
-      const scheduler = new Scheduler({ askerOf: () => (tell) => { queueMicrotask(() => tell({ result: 'ok' })); return { cancel() {} } }, inFlightMax: 1 })
+      const scheduler = new Scheduler({ questionOf: () => ({ ask(asker) { queueMicrotask(() => asker.hear({ result: 'ok' })); return { cancel() {} } } }), inFlightMax: 1 })
       scheduler.start('bad', target, health, { onOutcome() { throw new Error('the listener threw') } })
       let reports = 0
       scheduler.start('good', target, health, { async onOutcome() {
@@ -310,13 +310,15 @@ describe('bounds', () => {
 
   test('what a prober says after it was given up is not counted', async () => {
     let nowMs = ORIGIN_MS
-    const answers: Tell[] = []
+    const askers: Asker[] = []
     const reported: string[] = []
     const scheduler = new Scheduler({
-      askerOf: () => (tell) => {
-        answers.push(tell)
-        return { cancel() {} }
-      },
+      questionOf: () => ({
+        ask: (asker) => {
+          askers.push(asker)
+          return { cancel() {} }
+        },
+      }),
       inFlightMax: 1,
       monotonicMs: () => nowMs,
       setTimer: () => () => {},
@@ -325,12 +327,12 @@ describe('bounds', () => {
       onOutcome: (_, { outcome }) => void reported.push(outcome.result),
     })
     for (const endMs = nowMs + 3_700; nowMs < endMs; nowMs += TICK_MS) scheduler.tick()
-    expect(answers).toHaveLength(2)
+    expect(askers).toHaveLength(2)
     expect(reported).toEqual(['failed'])
-    answers[0]?.(ok)
+    askers[0]?.hear(ok)
     await Bun.sleep(0)
     expect(reported).toEqual(['failed'])
-    answers[1]?.(ok)
+    askers[1]?.hear(ok)
     await Bun.sleep(0)
     expect(reported).toEqual(['failed', 'ok'])
   })
@@ -730,7 +732,7 @@ describe('stop(), update() and close()', () => {
 
   test('the real timer ticks when none is given', async () => {
     const { promise, resolve } = Promise.withResolvers<string>()
-    const scheduler = new Scheduler({ askerOf: () => (tell) => toldSoon(ok, tell), inFlightMax: 1 })
+    const scheduler = new Scheduler({ questionOf: () => answered(ok), inFlightMax: 1 })
     scheduler.start('a', target('a'), settledWell, { onOutcome: ({ id }) => resolve(id) })
     expect(await promise).toBe('a')
     await scheduler.close()
@@ -754,10 +756,12 @@ test.each([
         if (isThere && nowMs >= 1_000) arrive()
       },
       inFlightMax: 1,
-      askerOf: () => (tell) => {
-        arrive = () => tell(ok)
-        return { cancel: () => tell(unknown('aborted')) }
-      },
+      questionOf: () => ({
+        ask: (asker) => {
+          arrive = () => asker.hear(ok)
+          return { cancel: () => asker.hear(unknown('aborted')) }
+        },
+      }),
     })
     const target: Target = {
       ...{ key: 'k', host: '127.0.0.1', port: 1, probe: { kind: 'tcp' }, timeoutMs: 1_000 },
@@ -784,7 +788,7 @@ describe('a crowd', () => {
   function crowd(eachMs: number) {
     let nowMs = 0
     const seen = { begun: 0, atOnceMax: 0 }
-    let underway: Tell[] = []
+    let underway: Asker[] = []
     let isLooking = false
     // As a poller does: what comes while it hands out is for the next look.
     const takeIn = () => {
@@ -792,7 +796,7 @@ describe('a crowd', () => {
       isLooking = true
       const over = underway
       underway = []
-      for (const tell of over) tell(ok)
+      for (const asker of over) asker.hear(ok)
       isLooking = false
     }
     const scheduler = new Scheduler({
@@ -801,13 +805,15 @@ describe('a crowd', () => {
       setTimer: () => () => {},
       takeIn,
       inFlightMax: 1_000,
-      askerOf: () => (tell) => {
-        nowMs += eachMs
-        seen.begun++
-        underway.push(tell)
-        seen.atOnceMax = Math.max(seen.atOnceMax, underway.length)
-        return { cancel() {} }
-      },
+      questionOf: () => ({
+        ask: (asker) => {
+          nowMs += eachMs
+          seen.begun++
+          underway.push(asker)
+          seen.atOnceMax = Math.max(seen.atOnceMax, underway.length)
+          return { cancel() {} }
+        },
+      }),
     })
     const nobody = { onOutcome() {} }
     const checks = keys(500).map((key) => scheduler.start(key, target(key), settledWell, nobody))
@@ -858,6 +864,41 @@ describe('a crowd', () => {
     for (let turn = 0; turn < 20; turn++) await afterAllElse()
     expect(seen.begun).toBe(before + 1)
     expect(scheduler.stats().waiting).toBe(0)
+  })
+
+  test('of failing hosts that were stopped while they waited leaves their places to others', async () => {
+    const world = new Simulation(1, () => ({ afterMs: 10, outcome: failed('refused') }))
+    const checks = keys(50).map((key) => world.start(target(key), settledOut))
+    await world.advance(TICK_MS)
+    for (const check of checks.slice(1, -1)) world.scheduler.stop(check)
+    await world.advance(20)
+    expect(world.startsOf('host-0')).toHaveLength(1)
+    expect(world.startsOf('host-49')).toHaveLength(1)
+  })
+
+  test('is prefetched as a whole before the first of it is asked', () => {
+    let nowMs = 0
+    const order: string[] = []
+    const scheduler = new Scheduler({
+      monotonicMs: () => nowMs,
+      setTimer: () => () => {},
+      inFlightMax: 100,
+      questionOf: () => ({
+        ask: () => {
+          order.push('ask')
+          return { cancel() {} }
+        },
+      }),
+    })
+    const listener = { onOutcome() {}, prefetch: () => order.push('prefetch') }
+    for (const key of keys(40)) scheduler.start(key, target(key), settledWell, listener)
+    nowMs = TICK_MS
+    scheduler.tick()
+    const crowdOf = (size: number) => [
+      ...Array.from({ length: size }, () => 'prefetch'),
+      ...Array.from({ length: size }, () => 'ask'),
+    ]
+    expect(order).toEqual([...crowdOf(32), ...crowdOf(8)])
   })
 
   test('is begun no further once the scheduler is closed', async () => {

@@ -4,11 +4,11 @@
 import { type Health, seed } from '../../probes/health.ts'
 import { type Attempt, type Check, type Listener, Scheduler } from '../../probes/scheduler.ts'
 import {
+  type Asker,
   failed,
   type Outcome,
   ok,
   type Target,
-  type Tell,
   type Underway,
   unknown,
 } from '../../probes/target.ts'
@@ -65,7 +65,7 @@ export class Simulation {
   constructor(inFlightMax: number, behave: (target: Target, nowMs: number) => Answer) {
     this.#behave = behave
     this.scheduler = new Scheduler({
-      askerOf: (target) => (tell) => this.#begin(target, tell),
+      questionOf: (target) => ({ ask: (asker) => this.#begin(target, asker) }),
       inFlightMax,
       monotonicMs: () => this.nowMs,
       wallMs: () => this.wallMs(),
@@ -157,13 +157,13 @@ export class Simulation {
     }
   }
 
-  #begin(target: Target, tell: Tell): Underway {
+  #begin(target: Target, asker: Asker): Underway {
     const answer = this.#behave(target, this.nowMs)
     const seen: Seen = { target, startMs: this.nowMs, endMs: undefined }
     this.seen.push(seen)
     if (answer === 'throws') throw new TypeError('the prober threw')
     if (answer === 'rejects') {
-      tell(Promise.reject(new TypeError('the prober rejected')))
+      asker.hear(Promise.reject(new TypeError('the prober rejected')))
       return { cancel() {} }
     }
     if (this.#runningKeys.has(target.key)) this.overlaps.push(target.key)
@@ -175,7 +175,7 @@ export class Simulation {
       seen.endMs = this.nowMs
       this.inFlight--
       this.#runningKeys.delete(target.key)
-      tell(outcome)
+      asker.hear(outcome)
     }
     if (typeof answer === 'object') {
       this.#insert({ atMs: this.nowMs + answer.afterMs, run: () => end(answer.outcome) })
