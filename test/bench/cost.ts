@@ -78,7 +78,7 @@ async function bareLoops(
       const hosts = stage.addresses((n + 1) * HOSTS, HOSTS)
       const [first] = await listen(stage, kind, hosts)
       const bare = { port: first?.port ?? 0, hosts, rate: TARGETS, ...times }
-      return [mode, (await floorOf(options.floor, { ...bare, mode })).cpuUs]
+      return [mode, await floorOf(options.floor, { ...bare, mode })]
     }),
   )
 }

@@ -23,7 +23,7 @@ export type FloorOptions = {
   readonly seconds: number
 }
 
-const resultSchema = v.object({ cpuUs: v.number(), perSecond: v.number() })
+const resultSchema = v.object({ cpuUs: v.number() })
 
 /** Compiles it; removed when disposed of. */
 export async function compileFloor(): Promise<Disposable & { readonly path: string }> {
@@ -40,11 +40,19 @@ export async function compileFloor(): Promise<Disposable & { readonly path: stri
   return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
 }
 
-/** Runs bare attempts; microseconds of CPU for each, and how many there were in a second. */
-export async function floorOf(
+/** Microseconds of CPU of a bare attempt. */
+export async function floorOf(path: string, options: FloorOptions): Promise<number> {
+  const child = spawnFloor(path, options)
+  const text = await child.stdout.text()
+  if ((await child.exited) !== 0) throw new Error(`Cannot measure the floor of ${options.mode}`)
+  return v.parse(resultSchema, JSON.parse(text)).cpuUs
+}
+
+/** Begins bare attempts. */
+export function spawnFloor(
   path: string,
   { mode, port, hosts, rate, warmSeconds, seconds }: FloorOptions,
-): Promise<v.InferOutput<typeof resultSchema>> {
+): Bun.Subprocess<Blob, 'pipe', 'inherit'> {
   const fields = [
     encodeField(':method', 'POST'),
     encodeField(':scheme', 'http'),
@@ -54,14 +62,11 @@ export async function floorOf(
     encodeField('content-type', 'application/grpc'),
   ]
   const call = callBytes(fields.join(''), checkRequest(''))
-  const child = Bun.spawn([path, mode, ...[port, rate, warmSeconds, seconds].map(String)], {
+  return Bun.spawn([path, mode, ...[port, rate, warmSeconds, seconds].map(String)], {
     // Fifteen thousand addresses are more than an argument can be.
     stdin: new Blob([hosts.join()]),
     stdout: 'pipe',
     stderr: 'inherit',
     env: { EO_BENCH_GRPC_CALL: Buffer.from(call).toString('hex') },
   })
-  const text = await child.stdout.text()
-  if ((await child.exited) !== 0) throw new Error(`Cannot measure the floor of ${mode}`)
-  return v.parse(resultSchema, JSON.parse(text))
 }

@@ -1,16 +1,19 @@
 // How many TCP attempts a second one core carries: as many targets as keep the operator busy, and more than it
-// can attend to. In turn with bare loops on the same hosts, for a machine changes its pace.
+// can attend to. In turn with bare loops on the same hosts, each stopped while another runs: a machine changes its
+// pace from second to second.
 
 import type { Spawned } from '../process/spawn.ts'
 import { cpuSecondsOf } from '../process/vitals.ts'
 import type { Figure } from './figure.ts'
-import { floorOf } from './floor.ts'
+import { spawnFloor } from './floor.ts'
 import type { Listener } from './hosts.ts'
 import { type BenchOptions, Stage } from './stage.ts'
 
 const HOSTS_EACH = 100
 /** Of the floor: from the issue that asked for this benchmark. */
 const SHARE = 0.8
+/** Longer than any run. Seconds. */
+const FOREVER_S = 3_600
 
 export async function rate(options: BenchOptions): Promise<Figure[]> {
   const [busy, tooMany] = options.isQuick ? [20, 40] : [150, 600]
@@ -20,9 +23,8 @@ export async function rate(options: BenchOptions): Promise<Figure[]> {
 /** Attempts that a second of CPU is enough for, and what bare loops on the same hosts make of it. */
 async function cpuAt(options: BenchOptions, resources: number): Promise<Figure[]> {
   const asked = resources * HOSTS_EACH
-  const { operator, bare } = await inTurn(options, resources, [0, asked])
-  const [lanes = 0, ticks = 0] = bare.map((runs) => 1e6 / mean(runs.map(({ cpuUs }) => cpuUs)))
-  const value = 1e6 / mean(operator.map(({ cpuUs }) => cpuUs))
+  const runs = await inTurn(options, resources, [0, asked])
+  const [value = 0, lanes = 0, ticks = 0] = runs.map(({ cpuUs }) => 1e6 / cpuUs)
   const name = 'attempts a second of CPU'
   const inTicks = `${name}, beside a bare loop in ticks at ${asked}/s`
   return [
@@ -32,43 +34,49 @@ async function cpuAt(options: BenchOptions, resources: number): Promise<Figure[]
 }
 
 async function sustained(options: BenchOptions, resources: number): Promise<Figure[]> {
-  const { operator, bare } = await inTurn(options, resources, [0])
-  const floor = mean(bare.flat().map(({ perSecond }) => perSecond))
-  const value = mean(operator.map(({ perSecond }) => perSecond))
+  const runs = await inTurn(options, resources, [0])
+  const [value = 0, floor = 0] = runs.map(({ perSecond }) => perSecond)
   const name = `attempts a second, ${resources * HOSTS_EACH} asked for`
   return [{ name, value, unit: '/s', floor, aim: { least: SHARE * floor } }]
 }
 
 type Run = { readonly cpuUs: number; readonly perSecond: number }
 
-/** Runs of the operator, and of a bare loop for each of `rates` (0: as many as it can) while that is stopped. */
-async function inTurn(options: BenchOptions, resources: number, rates: readonly number[]) {
-  const turns = options.isQuick ? 1 : 4
+/** Means of the operator, and of a bare loop for each of `rates` (0: as many as it can). */
+async function inTurn(
+  options: BenchOptions,
+  resources: number,
+  rates: readonly number[],
+): Promise<Run[]> {
   await using stage = await Stage.open(options)
+  using loops = new DisposableStack()
   const listener = await stage.hosts.start('tcp')
-  const spawned = await startOperator(options, stage, listener, resources)
   const hosts = stage.addresses(0, resources * HOSTS_EACH)
-  const operator: Run[] = []
-  const bare: Run[][] = rates.map(() => [])
-  for (let turn = 0; turn < turns; turn++) {
-    spawned.kill('SIGSTOP')
-    for (const [index, rate] of rates.entries()) {
-      bare[index]?.push(await bareLoop(options, listener, hosts, rate))
+  const operator = await startOperator(options, stage, listener, resources)
+  const bare = rates.map((rate) => {
+    const loop = { mode: 'tcp', port: listener.port, hosts, rate } as const
+    const times = { warmSeconds: 0, seconds: FOREVER_S }
+    const child = spawnFloor(options.floor, { ...loop, ...times })
+    loops.defer(() => child.kill('SIGKILL'))
+    return child
+  })
+  const all = [operator, ...bare].map((process) => ({ process, runs: [] as Run[] }))
+  for (const { process } of all) process.kill('SIGSTOP')
+  const [turns, warmMs, measuredMs] = options.isQuick ? [1, 300, 700] : [20, 1_000, 1_500]
+  // Twice without being measured: a bare loop has only just begun.
+  for (let turn = options.isQuick ? 0 : -2; turn < turns; turn++) {
+    for (const { process, runs } of turn % 2 === 0 ? all : all.toReversed()) {
+      process.kill('SIGCONT')
+      await Bun.sleep(warmMs)
+      const run = await watch(listener, process.pid, measuredMs)
+      process.kill('SIGSTOP')
+      if (turn >= 0) runs.push(run)
     }
-    spawned.kill('SIGCONT')
-    operator.push(await watch(options, listener, spawned))
   }
-  return { operator, bare }
-}
-
-async function bareLoop(
-  { floor, isQuick }: BenchOptions,
-  { port }: Listener,
-  hosts: readonly string[],
-  rate: number,
-): Promise<Run> {
-  const [warmSeconds, seconds] = isQuick ? [0.5, 0.5] : [3, 3]
-  return await floorOf(floor, { mode: 'tcp', port, hosts, rate, warmSeconds, seconds })
+  return all.map(({ runs }) => ({
+    cpuUs: mean(runs.map(({ cpuUs }) => cpuUs)),
+    perSecond: mean(runs.map(({ perSecond }) => perSecond)),
+  }))
 }
 
 async function startOperator(
@@ -85,16 +93,10 @@ async function startOperator(
   return spawned
 }
 
-/** What the operator does, once it has come back to itself after it was stopped. */
-async function watch(
-  { isQuick }: BenchOptions,
-  { hits }: Listener,
-  { pid }: Spawned,
-): Promise<Run> {
-  const [warmSeconds, seconds] = isQuick ? [0.5, 1] : [4, 5]
-  await Bun.sleep(warmSeconds * 1000)
+/** What a process does, seen from the hosts. */
+async function watch({ hits }: Listener, pid: number, forMs: number): Promise<Run> {
   const before = { hits: await hits(), cpu: cpuSecondsOf(pid), atMs: performance.now() }
-  await Bun.sleep(seconds * 1000)
+  await Bun.sleep(forMs)
   const attempts = (await hits()) - before.hits
   return {
     cpuUs: ((cpuSecondsOf(pid) - before.cpu) * 1e6) / attempts,

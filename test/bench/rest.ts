@@ -47,7 +47,7 @@ async function restOf(
   const { port: barePort } = await stage.hosts.start('tcp')
   const bare = { mode: 'tcp', port: barePort, hosts: stage.addresses(0, 100) } as const
   const rate = targets / periodSeconds
-  const { cpuUs } = await floorOf(options.floor, {
+  const cpuUs = await floorOf(options.floor, {
     ...bare,
     rate,
     warmSeconds,
