@@ -64,7 +64,7 @@ export type Underway = { cancel(): void }
 
 /**
  * Reads some of what an attempt will read, so that it is in the processor's caches by then; what it returns means
- * nothing. For those of whom there are thousands.
+ * nothing. Must not throw. For those of whom there are thousands.
  */
 export type Prefetched = { prefetch?(): number }
 

@@ -316,7 +316,7 @@ describe.concurrent('update()', () => {
   })
 
   test('each attempt is counted once, whether it is news or not', async () => {
-    const { resource, hurry, outcomes, attempts } = watched(cep([A]))
+    const { resource, hurry, outcomes, attempts } = watched(cep([A], {}, 1, undefined, 600))
     resource.adopt(undefined)
     const tenMore = async () => {
       for (const goal = attempts.length + 10; attempts.length < goal; hurry(A)) await Bun.sleep(1)
