@@ -1,7 +1,7 @@
 // List, then watch: keeps somebody informed of a collection, through every way in which that can break.
 
 import * as v from 'valibot'
-import { backOff, mayPassAnyMoment, pause } from './backoff.ts'
+import { backOff, pause } from './backoff.ts'
 import type { ApiClient } from './client.ts'
 import { ApiError, messageOf, NetworkError, statusOfError } from './errors.ts'
 import { jsonLines } from './lines.ts'
@@ -66,10 +66,14 @@ const FRESH_LIST_MS = 5_000
 /** Failures in a row from which a version that the server stumbles over is given up. */
 const STUBBORN_MAX = 3
 /**
- * What a person mends, a missing CRD or role, and the return of an API server that was away are noticed
- * within seconds: the wait for them grows no further than after so many failures, to 1.6 to 3.2 s.
+ * What is mended, a missing CRD or role, an API server or what stands before it, is noticed within seconds:
+ * the wait grows no further than after so many failures, to 1.6 to 3.2 s.
  */
 const PATIENCE_MAX = 2
+/** A list that did not help is made anew after so many times as long as it took at least: a large one is dear. */
+const LIST_REST = 10
+/** Milliseconds that this may add at most. */
+const LIST_REST_MAX_MS = 30_000
 
 const eventSchema = v.object({ type: v.string(), object: v.unknown() })
 
@@ -130,8 +134,11 @@ export function startReflector(options: ReflectorOptions): Reflector {
         const isFresh = performance.now() - listedMs < FRESH_LIST_MS
         if (isExpired(error) && failures === 1 && !isFresh) continue
         troubled(error)
-        const isShort = statusOfError(error) === 404 || mayPassAnyMoment(error)
-        await backOff(isShort ? Math.min(failures, PATIENCE_MAX) : failures, error, client, round)
+        await backOff(Math.min(failures, PATIENCE_MAX), error, client, round)
+        if (version === undefined && state.isSynced) {
+          const restMs = Math.min(LIST_REST * (listedMs - begunMs), LIST_REST_MAX_MS)
+          await pause(listedMs + restMs - performance.now(), round)
+        }
       }
     }
   }
