@@ -72,7 +72,7 @@ const REFUSED_RECHECK_MS = 30_000
 /** Milliseconds after which is gone on with what waits for another controller. */
 const UNFINISHED_MS = 250
 
-/** Milliseconds at least, and twice that at most, until work goes on when the API server is back. */
+/** Milliseconds at least, and twice that at most, until work goes on when what kept it from that is over. */
 const BACK_MS = 500
 
 /** Milliseconds after which work that waits for the API server is tried, one piece of it. */
@@ -132,7 +132,7 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
     if (transitions.length > 0) recorder.tell(resource, transitions)
     try {
       await writeStatus(resource)
-      if (!hasFailed) resource.failures = 0
+      if (!hasFailed) gotThrough(resource)
     } catch (error) {
       stumble(key, resource, error)
     }
@@ -152,6 +152,16 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
     })
     queue.mark(key, waitMs)
     if (mayPassAnyMoment(error)) markWhenReachable(key, askedMs(error))
+    if (statusOfError(error) === 409) resource.isInConflict = true
+  }
+
+  /** After a conflict that is over, others that met one do not wait a long backoff out: it may be over for all. */
+  function gotThrough(resource: Resource): void {
+    const { isInConflict } = resource
+    resource.failures = 0
+    resource.isInConflict = false
+    if (!isInConflict) return
+    for (const [key, other] of resources) if (other.isInConflict) queue.mark(key, backInMs())
   }
 
   /** Does not wait a long backoff out when the API server comes back meanwhile, in `leastMs` or later. */
@@ -164,7 +174,7 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
       isWaiting = false
       for (const [each, fromMs] of stuck) {
         const leastMs = Math.max(0, fromMs - performance.now())
-        queue.mark(each, leastMs + BACK_MS * (1 + Math.random()))
+        queue.mark(each, leastMs + backInMs())
       }
       stuck.clear()
       // Who still hangs in a request of before begins anew too.
@@ -296,6 +306,11 @@ function newTroubles(status: Status, standing: Status | undefined): Iterable<Con
   return new Map(
     troubles.map((trouble) => [`${trouble.reason} ${trouble.message}`, trouble]),
   ).values()
+}
+
+/** Milliseconds until one of many that may go on does. */
+function backInMs(): number {
+  return BACK_MS * (1 + Math.random())
 }
 
 /** Whether a write was refused for want of a role: others may get theirs back at the same moment. */

@@ -27,7 +27,7 @@ export type Check = Slotted & {
   health: Health
   /** Set while an attempt runs or waits for its turn: never two at once on one target. */
   isBusy: boolean
-  /** While it is busy: whether it waits among those that are failing, and takes one of their places. */
+  /** Since it was enqueued last: whether it waits among those that are failing, and takes one of their places. */
   isFailing: boolean
   isStopped: boolean
   /** Set while it is hurried, until it is settled again. */

@@ -62,16 +62,16 @@ async function inTurn(
     loops.defer(() => child.kill('SIGKILL'))
     return child
   })
-  const all = [operator, ...bare].map((process) => ({ process, runs: [] as Run[] }))
-  for (const { process } of all) process.kill('SIGSTOP')
+  const all = [operator, ...bare].map((spawned) => ({ spawned, runs: [] as Run[] }))
+  for (const { spawned } of all) spawned.kill('SIGSTOP')
   const [turns, warmMs, measuredMs] = options.isQuick ? [1, 300, 700] : [20, 1_000, 1_500]
   // Twice without being measured: a bare loop has only just begun.
   for (let turn = options.isQuick ? 0 : -2; turn < turns; turn++) {
-    for (const { process, runs } of turn % 2 === 0 ? all : all.toReversed()) {
-      process.kill('SIGCONT')
+    for (const { spawned, runs } of turn % 2 === 0 ? all : all.toReversed()) {
+      spawned.kill('SIGCONT')
       await Bun.sleep(warmMs)
-      const run = await watch(listener, process.pid, measuredMs)
-      process.kill('SIGSTOP')
+      const run = await watch(listener, spawned.pid, measuredMs)
+      spawned.kill('SIGSTOP')
       if (turn >= 0) runs.push(run)
     }
   }

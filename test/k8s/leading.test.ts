@@ -15,6 +15,7 @@ import { eventually, throughout } from '../integration/eventually.ts'
 import { questionBy } from '../probes/asking.ts'
 
 const OUT = '10.0.0.2'
+const conflict = new ApiError(409, 'Conflict', 'somebody was faster')
 const refused: Outcome = { result: 'failed', reason: 'connect ECONNREFUSED' }
 
 function clusterEndpoint(name: string, uid = `uid-${name}`, port = 80) {
@@ -157,16 +158,18 @@ describe('nothing is told', () => {
 })
 
 describe.concurrent('what is refused for good', () => {
-  for (const [name, path] of [
-    ['a status', '/status'],
-    ['a Service', '/services/web'],
+  const invalid = new ApiError(422, 'Invalid', 'no such field')
+  for (const [name, path, error] of [
+    ['a status', '/status', invalid],
+    ['a Service', '/services/web', invalid],
+    ['a Service, by a conflict', '/services/web', conflict],
   ] as const) {
     test(`is tried ever more rarely: ${name}, though all else succeeds`, async () => {
       const triedMs: number[] = []
       await using _leader = lead(['web'], ({ method, path: asked }) => {
         if (method !== 'PATCH' || !asked.endsWith(path)) return
         triedMs.push(performance.now())
-        throw new ApiError(422, 'Invalid', 'no such field')
+        throw error
       })
       await eventually(15_000, () => expect(triedMs).toHaveLength(4))
       const [, , third = 0, fourth = 0] = triedMs
@@ -174,4 +177,28 @@ describe.concurrent('what is refused for good', () => {
       expect(fourth - third).toBeGreaterThan(3_000)
     }, 20_000)
   }
+})
+
+describe('a conflict', () => {
+  test('that is over for one is over for all, however long they would have waited', async () => {
+    const names = Array.from({ length: 12 }, (_, n) => `web-${n}`)
+    const failures = new Map<string, number>()
+    let isOver = false
+    await using leader = lead(names, ({ method, path }) => {
+      if (isOver || method !== 'PATCH') return
+      failures.set(path, (failures.get(path) ?? 0) + 1)
+      throw conflict
+    })
+    // The next wait of each is 6.4 to 12.8 s.
+    await eventually(20_000, () =>
+      expect([...failures.values()].filter((times) => times >= 4)).toHaveLength(names.length),
+    )
+    isOver = true
+    const written = () => leader.asked.filter((each) => each.endsWith('/status')).length
+    await eventually(15_000, () => expect(written()).toBeGreaterThan(0))
+    const tookMs = await eventually(15_000, () =>
+      expect(written()).toBeGreaterThanOrEqual(names.length),
+    )
+    expect(tookMs).toBeLessThan(1_500)
+  }, 60_000)
 })

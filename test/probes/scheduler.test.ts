@@ -876,29 +876,45 @@ describe('a crowd', () => {
     expect(world.startsOf('host-49')).toHaveLength(1)
   })
 
-  test('is prefetched as a whole before the first of it is asked', () => {
+  test('is prefetched as a whole before the first of it is asked', async () => {
     let nowMs = 0
-    const order: string[] = []
+    let order: string[] = []
+    const note = (what: string) => () => order.push(what)
     const scheduler = new Scheduler({
       monotonicMs: () => nowMs,
       setTimer: () => () => {},
       inFlightMax: 100,
       questionOf: () => ({
-        ask: () => {
+        ask: (asker) => {
           order.push('ask')
+          queueMicrotask(() => asker.hear({ result: 'ok' }))
           return { cancel() {} }
         },
+        prefetch: note('question'),
       }),
     })
-    const listener = { onOutcome() {}, prefetch: () => order.push('prefetch') }
-    for (const key of keys(40)) scheduler.start(key, target(key), settledWell, listener)
-    nowMs = TICK_MS
-    scheduler.tick()
-    const crowdOf = (size: number) => [
-      ...Array.from({ length: size }, () => 'prefetch'),
-      ...Array.from({ length: size }, () => 'ask'),
-    ]
-    expect(order).toEqual([...crowdOf(32), ...crowdOf(8)])
+    const listener = { onOutcome() {}, prefetch: note('listener') }
+    for (const key of keys(40)) {
+      scheduler.start(key, target(key, { periodMs: TICK_MS }), settledWell, listener)
+    }
+    const nextRound = async () => {
+      order = []
+      nowMs += TICK_MS
+      scheduler.tick()
+      await Bun.sleep(0)
+      return order
+    }
+    const times = (count: number, ...what: readonly string[]) =>
+      Array.from({ length: count }, () => what).flat()
+    // A question is made when it is asked for the first time.
+    expect(await nextRound()).toEqual([
+      ...[...times(32, 'listener'), ...times(32, 'ask')],
+      ...[...times(8, 'listener'), ...times(8, 'ask')],
+    ])
+    expect(await nextRound()).toEqual([
+      ...[...times(32, 'question', 'listener'), ...times(32, 'ask')],
+      ...[...times(8, 'question', 'listener'), ...times(8, 'ask')],
+    ])
   })
 
   test('is begun no further once the scheduler is closed', async () => {
