@@ -32,9 +32,8 @@ export type ApiClient = {
     signal: AbortSignal,
   ) => Promise<AsyncIterable<Uint8Array>>
   /**
-   * Resolves when the API server does its work again after an outage of some seconds, without an answer or with
-   * nothing but 401, 403, 429 and 5xx to all that was read, or to all that was written; or when `signal` aborts.
-   * A blip is none: whoever met it waits shortly.
+   * Resolves when the API server does its work again after an outage of some seconds, without an
+   * answer or with nothing but 401, 403, 429 and 5xx; or when `signal` aborts. A blip is none: whoever met it waits shortly.
    */
   readonly whenReachable: (signal: AbortSignal) => Promise<void>
 }
@@ -98,8 +97,8 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
       throw lost(request, cause)
     }
     onAnswer(method, path, response.status)
-    if (isOutage(response.status)) reach.isLost(kindOf(method))
-    else reach.isReached(kindOf(method))
+    if (isOutage(response.status)) reach.isLost()
+    else reach.isReached()
     if (response.ok) return response
     if (response.status === 401) config.forget()
     throw await errorOf(response)
@@ -111,7 +110,7 @@ export function createClient(config: ClusterConfig, options: ClientOptions): Api
     if (signal?.aborted) return signal.reason
     sessions[channel].close()
     config.doubt()
-    for (const kind of KINDS) reach.isLost(kind)
+    reach.isLost()
     onAnswer(method, path, 0)
     if (cause instanceof NetworkError) return cause
     return new NetworkError(`${method} ${path}: ${messageOf(cause)}`, { cause })
@@ -249,34 +248,24 @@ export function retryAfterMs(header: string | null, nowMs = Date.now()): number 
   return Math.min(Math.max(wanted, 0), RETRY_AFTER_MAX_MS)
 }
 
-/** With its storage away, an API server may still answer what is read, or the other way round. */
-const KINDS = ['read', 'write'] as const
-type Kind = (typeof KINDS)[number]
-
-function kindOf(method: ApiRequest['method']): Kind {
-  return method === 'GET' ? 'read' : 'write'
-}
-
 type Reach = {
-  readonly isReached: (kind: Kind) => void
-  readonly isLost: (kind: Kind) => void
+  readonly isReached: () => void
+  readonly isLost: () => void
   readonly wait: (signal: AbortSignal) => Promise<void>
 }
 
 /** Whether the API server does its work, so that all who wait for it go on when the first one finds it back. */
 function createReach(): Reach {
-  /** Monotonic milliseconds since which nothing of a kind has succeeded. */
-  const lostAtMs = new Map<Kind, number>()
+  let lostAtMs: number | undefined
   const waiting = new Set<() => void>()
   return {
-    isReached: (kind) => {
-      const sinceMs = lostAtMs.get(kind)
-      lostAtMs.delete(kind)
-      const isBack = sinceMs !== undefined && performance.now() - sinceMs >= OUTAGE_MIN_MS
+    isReached: () => {
+      const isBack = lostAtMs !== undefined && performance.now() - lostAtMs >= OUTAGE_MIN_MS
+      lostAtMs = undefined
       if (isBack) for (const goOn of waiting) goOn()
     },
-    isLost: (kind) => {
-      if (!lostAtMs.has(kind)) lostAtMs.set(kind, performance.now())
+    isLost: () => {
+      lostAtMs ??= performance.now()
     },
     wait: async (signal) => {
       if (signal.aborted) return

@@ -33,7 +33,7 @@ import {
   statusNow,
   syncObjects,
 } from './sync.ts'
-import { createWriter, type Permit } from './writer.ts'
+import { createWriter, notingApplies, type Permit } from './writer.ts'
 
 export type LeadingOptions = {
   readonly client: ApiClient
@@ -95,19 +95,28 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
   const queue = createWorkQueue({ concurrency, work })
   /** Resources that wait for the API server, and until when they do at least. */
   const stuck = new Map<string, number>()
+  /** Those, and resources whose last try met a conflict: what is over for one may be over for all. */
+  const heldUp = new Set<string>()
   let isWaiting = false
   let isScouting = false
 
   /** What clients are sent to is brought up to date first; telling people of it is left for later. */
   async function work(key: string): Promise<Rest | undefined> {
     stuck.delete(key)
+    const wasHeldUp = heldUp.delete(key)
     const seen = caches.seen.get(key)
     const known = resources.get(key)
     if (known && known.metadata.uid !== seen?.metadata.uid) drop(key, known)
     if (!seen) return undefined
     const resource = resources.get(key) ?? adoptable(key, seen)
+    let hasApplied = false
+    const noteApplied = () => {
+      hasApplied = true
+    }
     try {
-      const result = await bringUpToDate(resource, seen)
+      const own = wasHeldUp ? { ...context, writer: notingApplies(writer, noteApplied) } : context
+      const result = await bringUpToDate(own, resource, seen)
+      if (hasApplied && result !== 'failed') goOnWithAll()
       if (result === 'failed') {
         resource.failures++
         queue.mark(key, backoffMs(resource.failures))
@@ -115,7 +124,10 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
       }
       if (result === 'refused') queue.mark(key, REFUSED_RECHECK_MS)
       if (result === 'unfinished') queue.mark(key, UNFINISHED_MS)
-      if (result === 'settling') queue.mark(key, resource.settleInMs())
+      if (result === 'settling') {
+        queue.mark(key, resource.settleInMs())
+        if (wasHeldUp) heldUp.add(key)
+      }
       if (result === 'settling' || result === 'gone') return undefined
       return async () => await tell(key, resource, result === 'failed')
     } catch (error) {
@@ -132,7 +144,7 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
     if (transitions.length > 0) recorder.tell(resource, transitions)
     try {
       await writeStatus(resource)
-      if (!hasFailed) gotThrough(resource)
+      if (!hasFailed) resource.failures = 0
     } catch (error) {
       stumble(key, resource, error)
     }
@@ -152,34 +164,32 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
     })
     queue.mark(key, waitMs)
     if (mayPassAnyMoment(error)) markWhenReachable(key, askedMs(error))
-    if (statusOfError(error) === 409) resource.isInConflict = true
-  }
-
-  /** After a conflict that is over, others that met one do not wait a long backoff out: it may be over for all. */
-  function gotThrough(resource: Resource): void {
-    const { isInConflict } = resource
-    resource.failures = 0
-    resource.isInConflict = false
-    if (!isInConflict) return
-    for (const [key, other] of resources) if (other.isInConflict) queue.mark(key, backInMs())
+    else if (statusOfError(error) === 409) heldUp.add(key)
   }
 
   /** Does not wait a long backoff out when the API server comes back meanwhile, in `leastMs` or later. */
   function markWhenReachable(key: string, leastMs: number): void {
     stuck.set(key, performance.now() + leastMs)
+    heldUp.add(key)
     if (!isScouting) void scout()
     if (isWaiting) return
     isWaiting = true
     void client.whenReachable(signal).then(() => {
       isWaiting = false
-      for (const [each, fromMs] of stuck) {
-        const leastMs = Math.max(0, fromMs - performance.now())
-        queue.mark(each, leastMs + backInMs())
-      }
-      stuck.clear()
+      goOnWithAll()
       // Who still hangs in a request of before begins anew too.
       for (const resource of resources.values()) resource.failures = 0
     })
+  }
+
+  /** Nobody waits a long backoff out: what held one of them up is over, and may be for all. */
+  function goOnWithAll(): void {
+    for (const key of heldUp) {
+      const leastMs = Math.max(0, (stuck.get(key) ?? 0) - performance.now())
+      queue.mark(key, leastMs + backInMs())
+    }
+    stuck.clear()
+    heldUp.clear()
   }
 
   /** One of those that wait tries again every few seconds, however many there are: nobody else may ask. */
@@ -227,7 +237,11 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
     recorder.forget(resource)
   }
 
-  async function bringUpToDate(resource: Resource, seen: Seen): Promise<SyncResult | 'settling'> {
+  async function bringUpToDate(
+    context: SyncContext,
+    resource: Resource,
+    seen: Seen,
+  ): Promise<SyncResult | 'settling'> {
     const { metadata } = seen
     const cep = { metadata }
     const finalizers = withoutLegacyFinalizers(metadata.finalizers)

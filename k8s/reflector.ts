@@ -66,14 +66,10 @@ const FRESH_LIST_MS = 5_000
 /** Failures in a row from which a version that the server stumbles over is given up. */
 const STUBBORN_MAX = 3
 /**
- * What is mended, a missing CRD or role, an API server or what stands before it, is noticed within seconds:
- * the wait grows no further than after so many failures, to 1.6 to 3.2 s.
+ * Whatever it was, that it is over is noticed within seconds: the wait grows no further than after so many
+ * failures, to 1.6 to 3.2 s. There are four of us, not one for each resource.
  */
 const PATIENCE_MAX = 2
-/** A list that did not help is made anew after so many times as long as it took at least: a large one is dear. */
-const LIST_REST = 10
-/** Milliseconds that this may add at most. */
-const LIST_REST_MAX_MS = 30_000
 
 const eventSchema = v.object({ type: v.string(), object: v.unknown() })
 
@@ -135,10 +131,6 @@ export function startReflector(options: ReflectorOptions): Reflector {
         if (isExpired(error) && failures === 1 && !isFresh) continue
         troubled(error)
         await backOff(Math.min(failures, PATIENCE_MAX), error, client, round)
-        if (version === undefined && state.isSynced) {
-          const restMs = Math.min(LIST_REST * (listedMs - begunMs), LIST_REST_MAX_MS)
-          await pause(listedMs + restMs - performance.now(), round)
-        }
       }
     }
   }

@@ -153,8 +153,6 @@ export class Resource {
   endpoints: SyncState
   /** Failures to bring it up to date in a row. */
   failures = 0
-  /** Whether one of them was a conflict. */
-  isInConflict = false
   /** Since when copies of its Endpoints are waited for, monotonic; undefined when they are not. */
   copiesAwaitedMs: number | undefined
 

@@ -122,6 +122,18 @@ export function createWriter(client: ApiClient, { signal, mayWrite }: Permit): W
   }
 }
 
+/** `writer`, which tells of each apply that has succeeded. */
+export function notingApplies(writer: Writer, onApplied: () => void): Writer {
+  return {
+    ...writer,
+    apply: async (desired) => {
+      const live = await writer.apply(desired)
+      onApplied()
+      return live
+    },
+  }
+}
+
 function pathOf(desired: DesiredService | DesiredEndpoints | DesiredSlice): string {
   switch (desired.kind) {
     case 'Service':

@@ -217,6 +217,7 @@ export async function suffer(apiFault: ApiFault): Promise<void> {
   })
   const logs = trial.operator.logs().slice(logsBefore)
   if (told) expect(logs).toMatch(told)
+  edit(trial, 'late')
   const sinceMs = Date.now()
   await end?.()
   const convergedMs = await trial.converged(sinceMs, () => expectEdits(trial))
@@ -235,9 +236,11 @@ function editAll(trial: Trial): void {
   const { server } = trial
   trial.createPlain('late')
   server.store.delete('clusterendpoints', 'default', 'doomed')
-  server.store.patch('clusterendpoints', 'default', 'web', {
-    metadata: { labels: { edited: 'yes' } },
-  })
+  edit(trial, 'early')
+}
+
+function edit({ server }: Trial, edited: string): void {
+  server.store.patch('clusterendpoints', 'default', 'web', { metadata: { labels: { edited } } })
 }
 
 function expectEdits(trial: Trial): void {
@@ -245,7 +248,7 @@ function expectEdits(trial: Trial): void {
     late: trial.publishedAs('late'),
     doomed: trial.publishedAs('doomed'),
     edited: trial.labelsOf('web').edited,
-  }).toEqual({ late: ['127.0.99.1'], doomed: undefined, edited: 'yes' })
+  }).toEqual({ late: ['127.0.99.1'], doomed: undefined, edited: 'late' })
 }
 
 function checkCost({ requestsMax = REQUESTS_MAX }: ApiFault, cost: Cost): void {
