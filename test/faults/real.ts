@@ -20,7 +20,7 @@ import { cpuSecondsOf } from '../process/vitals.ts'
 const START_MAX_MS = 180_000
 const TEST_MAX_MS = 90_000
 const CONVERGE_MAX_MS = 5_000
-/** The operator may look for an API server that was away after 3 to 6 s, and then it converges. */
+/** Until the operator asks an API server again that was away; then it converges. */
 const NOTICE_MAX_MS = 7_000
 const HOSTS = ['10.33.40.151', '10.33.40.152', '10.33.40.153']
 const CRD = join(import.meta.dir, '../../crds/clusterendpoints.yaml')
