@@ -131,8 +131,13 @@ const udpData = v.pipe(
   v.description(
     'What to send: text, or an array of bytes from 0 to 255. Default: an empty datagram.',
   ),
-  // Without a type: both forms are stored as they are.
-  v.metadata({ 'x-kubernetes-preserve-unknown-fields': true }),
+  // Without a type: both forms are stored as they are. Bounded all the same, for the API server takes half a second
+  // for each write of a status beside 300,000 bytes. A character of text is a byte at least.
+  v.metadata({
+    'x-kubernetes-preserve-unknown-fields': true,
+    maxItems: UDP_DATA_BYTES_MAX,
+    maxLength: UDP_DATA_BYTES_MAX,
+  }),
   v.transform((data) =>
     typeof data === 'string' ? Buffer.from(data) : Uint8Array.from(data.filter(isByte)),
   ),
