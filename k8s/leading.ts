@@ -127,8 +127,9 @@ export function startLeading(options: LeadingOptions, caches: Caches, permit: Pe
       if (result === 'settling') {
         queue.mark(key, resource.settleInMs())
         if (wasHeldUp) heldUp.add(key)
+        return undefined
       }
-      if (result === 'settling' || result === 'gone') return undefined
+      if (result === 'gone') return undefined
       return async () => await tell(key, resource, result === 'failed')
     } catch (error) {
       stumble(key, resource, error)

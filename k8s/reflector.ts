@@ -67,7 +67,7 @@ const FRESH_LIST_MS = 5_000
 const STUBBORN_MAX = 3
 /**
  * Whatever it was, that it is over is noticed within seconds: the wait grows no further than after so many
- * failures, to 1.6 to 3.2 s. There are four of us, not one for each resource.
+ * failures, to 1.6 to 3.2 s. There are four of us at most, not one for each resource.
  */
 const PATIENCE_MAX = 2
 
